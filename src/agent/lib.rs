@@ -1,0 +1,4 @@
+//! The agent: modules served over a byte stream. Small, static, without an async runtime.
+
+pub mod serve;
+pub mod wire;

@@ -1,0 +1,1 @@
+//! Serves requests from one controller until it says goodbye.

@@ -1,0 +1,6 @@
+//! What a host says of itself.
+
+use crate::registry::Module;
+
+/// The modules of this family.
+pub(crate) const MODULES: &[Module] = &[];

@@ -1,0 +1,328 @@
+//! The only door to the machine: [`Inspect`] looks, [`Host`] acts.
+//!
+//! Three hosts stand behind it: [`real`] (the machine), [`overlay`] (a plan: what earlier tasks
+//! would have done, over what is there) and [`memory`] (tests). Nothing outside this folder calls
+//! `std::fs` or `std::process`.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::outcome::Failure;
+
+pub mod memory;
+pub mod overlay;
+pub mod real;
+
+/// What kind of thing a path is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FileKind {
+    /// A regular file.
+    File,
+    /// A directory.
+    Directory,
+    /// A symbolic link.
+    Link,
+    /// A character device.
+    Character,
+    /// A block device.
+    Block,
+    /// A named pipe.
+    Fifo,
+    /// A socket.
+    Socket,
+}
+
+/// What `lstat` says of a path.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FileStat {
+    /// What it is.
+    pub kind: FileKind,
+    /// Permission bits including set-id and sticky (`0o7777`).
+    pub mode: u32,
+    /// Owner.
+    pub uid: u32,
+    /// Group.
+    pub gid: u32,
+    /// Length in bytes.
+    pub size: u64,
+    /// Access time, seconds since the epoch.
+    pub atime: f64,
+    /// Modification time, seconds since the epoch.
+    pub mtime: f64,
+    /// Change time, seconds since the epoch.
+    pub ctime: f64,
+    /// Device number.
+    pub dev: u64,
+    /// Inode number.
+    pub ino: u64,
+    /// Number of hard links.
+    pub nlink: u64,
+    /// Where a symbolic link points.
+    pub target: Option<PathBuf>,
+}
+
+/// A command as an argument vector. There is no shell unless the program is one.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct CommandLine {
+    /// Program (looked up in `PATH` if it has no slash) and arguments.
+    pub argv: Vec<String>,
+    /// Working directory.
+    pub chdir: Option<PathBuf>,
+    /// Variables added to the environment.
+    pub environment: BTreeMap<String, String>,
+    /// What is written to its standard input.
+    pub stdin: Option<Vec<u8>>,
+    /// How long it may run; none = until the request's own deadline.
+    pub deadline: Option<Duration>,
+}
+
+impl CommandLine {
+    /// A command without a shell.
+    pub fn new<I: IntoIterator<Item = S>, S: Into<String>>(argv: I) -> Self {
+        Self { argv: argv.into_iter().map(Into::into).collect(), ..Self::default() }
+    }
+
+    /// Adds a variable to the environment.
+    pub fn env(mut self, name: &str, value: &str) -> Self {
+        self.environment.insert(name.into(), value.into());
+        self
+    }
+
+    /// What is written to its standard input.
+    pub fn input(mut self, bytes: impl Into<Vec<u8>>) -> Self {
+        self.stdin = Some(bytes.into());
+        self
+    }
+}
+
+/// What a command left.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Output {
+    /// Exit status; a signal is its negative number, as Ansible has it.
+    pub rc: i32,
+    /// Standard output (head and tail kept when enormous).
+    pub stdout: Vec<u8>,
+    /// Standard error (likewise).
+    pub stderr: Vec<u8>,
+}
+
+impl Output {
+    /// Standard output as text; invalid UTF-8 is replaced.
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.stdout).into_owned()
+    }
+
+    /// Standard error as text; invalid UTF-8 is replaced.
+    pub fn error_text(&self) -> String {
+        String::from_utf8_lossy(&self.stderr).into_owned()
+    }
+}
+
+/// An account, as `/etc/passwd` and `/etc/shadow` have it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct User {
+    /// Login name.
+    pub name: String,
+    /// Number.
+    pub uid: u32,
+    /// Number of the primary group.
+    pub gid: u32,
+    /// Comment (GECOS).
+    pub comment: String,
+    /// Home directory.
+    pub home: PathBuf,
+    /// Login shell.
+    pub shell: String,
+    /// Password hash; `None` where it may not be read.
+    pub password: Option<String>,
+    /// Expiry, days since the epoch.
+    pub expires: Option<i64>,
+    /// Days between password changes: least.
+    pub password_min_days: Option<i64>,
+    /// Days between password changes: most.
+    pub password_max_days: Option<i64>,
+    /// Names of supplementary groups, sorted.
+    pub groups: Vec<String>,
+}
+
+/// A group, as `/etc/group` has it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Group {
+    /// Name.
+    pub name: String,
+    /// Number.
+    pub gid: u32,
+    /// Names of members, sorted.
+    pub members: Vec<String>,
+}
+
+/// A package in the package manager's own database.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Package {
+    /// Name without architecture.
+    pub name: String,
+    /// Architecture.
+    pub arch: String,
+    /// Installed version.
+    pub version: String,
+    /// Held back from upgrades.
+    pub held: bool,
+    /// Removed, but configuration files are left.
+    pub config_only: bool,
+    /// Unpacked or half-configured: needs repair.
+    pub broken: bool,
+    /// In a plan: would be installed; its version may not be known.
+    pub planned: bool,
+}
+
+/// A service unit.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Unit {
+    /// Full name with suffix.
+    pub name: String,
+    /// Whether a unit (or init script) of this name is there.
+    pub exists: bool,
+    /// `active`, `inactive`, `failed`, `activating` ...
+    pub active: String,
+    /// `enabled`, `disabled`, `masked`, `static`, `alias` ...
+    pub enabled: String,
+    /// What else `systemctl show` says: the `status` result field.
+    pub properties: BTreeMap<String, String>,
+    /// The unit file changed on disk since it was loaded.
+    pub needs_reload: bool,
+}
+
+/// Which service manager runs the host.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ServiceManager {
+    /// systemd is PID 1.
+    Systemd,
+    /// Init scripts (`service`, `update-rc.d`), as in containers and chroots.
+    Sysvinit,
+    /// Nothing that we know.
+    None,
+}
+
+/// What a command that acts does to the host, as far as it can be told beforehand.
+///
+/// The real host runs the command and ignores this; overlay and memory hosts carry it out.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Effect {
+    /// The account is like this afterwards.
+    User(User),
+    /// The account is gone.
+    NoUser(String),
+    /// The group is like this afterwards.
+    Group(Group),
+    /// The group is gone.
+    NoGroup(String),
+    /// The package is like this afterwards.
+    Package(Package),
+    /// The package is gone.
+    NoPackage(String),
+    /// The unit is like this afterwards.
+    Unit(Unit),
+    /// The file at this path exists afterwards with this content and mode.
+    File(PathBuf, Vec<u8>, u32),
+    /// A directory exists afterwards with mode, uid, gid.
+    Directory(PathBuf, u32, u32, u32),
+    /// The path is gone.
+    NoPath(PathBuf),
+    /// Package lists were refreshed.
+    PackageLists,
+}
+
+/// Attributes to be set on a path; `None` leaves one as it is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Attributes {
+    /// Permission bits (`0o7777`).
+    pub mode: Option<u32>,
+    /// Owner.
+    pub uid: Option<u32>,
+    /// Group.
+    pub gid: Option<u32>,
+}
+
+/// A file to be written whole.
+#[derive(Debug)]
+pub struct FileWrite<'a> {
+    /// The target; a symbolic link there is replaced, not followed.
+    pub path: &'a Path,
+    /// The whole content.
+    pub content: &'a [u8],
+    /// Attributes; where `None`: those of the existing file, else mode `0666 & !umask` and the
+    /// running user.
+    pub attributes: Attributes,
+    /// Program and arguments that must exit 0 for the staged file; `%s` stands for its path.
+    pub validate: Option<&'a str>,
+}
+
+/// Looks at the machine. Every method is bounded and touches nothing.
+pub trait Inspect {
+    /// `lstat`: `None` where nothing is there.
+    fn stat(&self, path: &Path) -> Result<Option<FileStat>, Failure>;
+    /// The whole content of a regular file (symbolic links are followed), at most `limit` bytes.
+    fn read(&self, path: &Path, limit: u64) -> Result<Vec<u8>, Failure>;
+    /// Digest of a file's content: lower-case hex. `algorithm`: md5, sha1, sha224, sha256, sha384, sha512.
+    fn digest(&self, path: &Path, algorithm: &str) -> Result<String, Failure>;
+    /// Names in a directory, sorted.
+    fn list(&self, path: &Path) -> Result<Vec<String>, Failure>;
+    /// `access(2)` as the effective user: readable, writable, executable.
+    fn access(&self, path: &Path) -> [bool; 3];
+    /// Extended attributes that matter (ACLs, capabilities, SELinux label), name to value.
+    fn xattrs(&self, path: &Path) -> BTreeMap<String, Vec<u8>>;
+    /// Runs a command that only looks. On an overlay it sees the real host.
+    fn query(&self, command: &CommandLine) -> Result<Output, Failure>;
+    /// An account by name.
+    fn user(&self, name: &str) -> Result<Option<User>, Failure>;
+    /// An account by number.
+    fn user_by_id(&self, uid: u32) -> Result<Option<User>, Failure>;
+    /// A group by name.
+    fn group(&self, name: &str) -> Result<Option<Group>, Failure>;
+    /// A group by number.
+    fn group_by_id(&self, gid: u32) -> Result<Option<Group>, Failure>;
+    /// An installed package (Debian: dpkg's own database, read once and cached).
+    fn package(&self, name: &str) -> Result<Option<Package>, Failure>;
+    /// A unit with its state; `Unit::exists` is false where there is none.
+    fn unit(&self, name: &str) -> Result<Unit, Failure>;
+    /// Which service manager runs the host.
+    fn service_manager(&self) -> ServiceManager;
+    /// Content that the controller offered by digest; fetched when it is first asked for.
+    fn blob(&self, sha256: &str) -> Result<Vec<u8>, Failure>;
+    /// The user that this process acts as: uid and gid.
+    fn whoami(&self) -> (u32, u32);
+    /// Seconds since the epoch.
+    fn now(&self) -> f64;
+    /// A variable of the agent's environment.
+    fn env(&self, name: &str) -> Option<String>;
+    /// Whether commands may be run for their effect (false on an overlay).
+    fn acts(&self) -> bool;
+}
+
+/// Acts on the machine. On an overlay nothing is touched, and later looks see the effect.
+pub trait Host: Inspect {
+    /// Writes a file whole: old or new, never in between.
+    fn write(&mut self, file: &FileWrite<'_>) -> Result<(), Failure>;
+    /// Sets attributes without following a symbolic link.
+    fn set_attributes(&mut self, path: &Path, attributes: &Attributes) -> Result<(), Failure>;
+    /// Sets access and modification time, seconds since the epoch; `None` = leave.
+    fn set_times(&mut self, path: &Path, atime: Option<f64>, mtime: Option<f64>) -> Result<(), Failure>;
+    /// Makes one directory (its parent must exist).
+    fn make_directory(&mut self, path: &Path, attributes: &Attributes) -> Result<(), Failure>;
+    /// Makes or atomically replaces a symbolic link.
+    fn symlink(&mut self, target: &Path, path: &Path) -> Result<(), Failure>;
+    /// Makes or atomically replaces a hard link.
+    fn hard_link(&mut self, source: &Path, path: &Path) -> Result<(), Failure>;
+    /// Removes a file or a whole tree; symbolic links are never followed.
+    fn remove(&mut self, path: &Path) -> Result<(), Failure>;
+    /// Copies a file on the host itself to a new name, with its attributes.
+    fn copy(&mut self, from: &Path, to: &Path) -> Result<(), Failure>;
+    /// Runs a command that acts. `effects` says what it will have done, for hosts that only pretend.
+    fn act(&mut self, command: &CommandLine, effects: &[Effect]) -> Result<Output, Failure>;
+    /// This host as one that only looks.
+    fn inspect(&self) -> &dyn Inspect;
+}

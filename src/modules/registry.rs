@@ -1,0 +1,159 @@
+//! The one table of modules. The agent runs them from it; the tool checks, documents and lints
+//! from it; the registry tests walk it.
+
+use serde_json::{Map, Value};
+
+use crate::args::{ArgError, Arguments, Field};
+use crate::change::{Change, ResourceId};
+use crate::claims::Claims;
+use crate::command::Command;
+use crate::host::Host;
+use crate::outcome::{Ending, Failure, Outcome};
+use crate::query::Query;
+use crate::resource::{Resource, converge};
+
+/// By which contract a module works.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Contract {
+    /// Manages state; fully planned.
+    Resource,
+    /// Only looks; runs in a plan.
+    Query,
+    /// Does something once; unknown in a plan.
+    Command,
+}
+
+/// One module, whatever its contract.
+pub struct Module {
+    /// Its plain name in playbooks (without collection).
+    pub name: &'static str,
+    /// By which contract it works.
+    pub contract: Contract,
+    /// Its options.
+    pub fields: fn() -> Vec<Field>,
+    /// Its manual text.
+    pub doc: fn() -> &'static str,
+    /// YAML list of tasks; every one is a test.
+    pub examples: &'static str,
+    /// Checks options without a host.
+    pub check: fn(&Map<String, Value>) -> Vec<ArgError>,
+    /// What a task with these options touches.
+    pub claims: fn(&Map<String, Value>) -> Claims,
+    /// Runs it.
+    pub run: fn(&Map<String, Value>, &mut dyn Host) -> Outcome,
+}
+
+impl std::fmt::Debug for Module {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Module").field("name", &self.name).field("contract", &self.contract).finish_non_exhaustive()
+    }
+}
+
+fn parse<A: Arguments>(options: &Map<String, Value>) -> Result<A, Failure> {
+    A::parse(options).map_err(|errors| {
+        let list: Vec<String> = errors.iter().map(ToString::to_string).collect();
+        Failure::new(list.join("; "))
+    })
+}
+
+fn check<A: Arguments>(options: &Map<String, Value>) -> Vec<ArgError> {
+    A::parse(options).err().unwrap_or_default()
+}
+
+/// A resource module for the table.
+pub const fn resource<R: Resource>(name: &'static str, examples: &'static str) -> Module {
+    Module {
+        name,
+        contract: Contract::Resource,
+        fields: R::Args::fields,
+        doc: R::Args::doc,
+        examples: crate::args::doc(examples),
+        check: check::<R::Args>,
+        claims: |options| R::Args::parse(options).map(|args| R::claims(&args)).unwrap_or_default(),
+        run: |options, host| {
+            parse::<R::Args>(options).and_then(|args| converge::<R>(&args, host)).unwrap_or_else(Outcome::failed)
+        },
+    }
+}
+
+/// A query module for the table.
+pub const fn query<Q: Query>(name: &'static str, examples: &'static str) -> Module {
+    Module {
+        name,
+        contract: Contract::Query,
+        fields: Q::Args::fields,
+        doc: Q::Args::doc,
+        examples: crate::args::doc(examples),
+        check: check::<Q::Args>,
+        claims: |_| Claims::default(),
+        run: |options, host| {
+            parse::<Q::Args>(options)
+                .and_then(|args| Q::query(&args, host.inspect()))
+                .map_or_else(Outcome::failed, |result| Outcome::new(Ending::Ok, result))
+        },
+    }
+}
+
+/// A command module for the table.
+pub const fn command<C: Command>(name: &'static str, examples: &'static str) -> Module {
+    Module {
+        name,
+        contract: Contract::Command,
+        fields: C::Args::fields,
+        doc: C::Args::doc,
+        examples: crate::args::doc(examples),
+        check: check::<C::Args>,
+        claims: |options| C::Args::parse(options).map(|args| C::claims(&args)).unwrap_or_default(),
+        run: |options, host| {
+            parse::<C::Args>(options).and_then(|args| run_command::<C>(&args, host)).unwrap_or_else(Outcome::failed)
+        },
+    }
+}
+
+fn run_command<C: Command>(args: &C::Args, host: &mut dyn Host) -> Result<Outcome, Failure> {
+    if let Some(outcome) = C::guard(args, host.inspect())? {
+        return Ok(outcome);
+    }
+    if host.acts() {
+        return C::run(args, host);
+    }
+    let mut outcome = Outcome::new(Ending::Unknown, Map::new());
+    outcome.changes.push(Change::run(ResourceId::new("command", C::describe(args))));
+    Ok(outcome)
+}
+
+/// All modules, sorted by name.
+pub fn all() -> &'static [&'static Module] {
+    static ALL: std::sync::OnceLock<Vec<&'static Module>> = std::sync::OnceLock::new();
+    ALL.get_or_init(|| {
+        let mut all: Vec<&'static Module> = FAMILIES.iter().copied().flatten().collect();
+        all.sort_by_key(|module| module.name);
+        all
+    })
+}
+
+/// The module of this plain name.
+pub fn find(name: &str) -> Option<&'static Module> {
+    let all = all();
+    all.binary_search_by(|module| module.name.cmp(name)).ok().map(|at| all[at])
+}
+
+/// Each family's own table stands in its `mod.rs`.
+static FAMILIES: &[&[Module]] = &[
+    crate::accounts::MODULES,
+    crate::commands::MODULES,
+    crate::facts::MODULES,
+    crate::files::MODULES,
+    crate::packages::MODULES,
+    crate::services::MODULES,
+    crate::system::MODULES,
+];
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn no_name_is_taken_twice() {
+        assert!(super::all().windows(2).all(|pair| pair[0].name < pair[1].name));
+    }
+}

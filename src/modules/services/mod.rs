@@ -1,0 +1,6 @@
+//! Services and units.
+
+use crate::registry::Module;
+
+/// The modules of this family.
+pub(crate) const MODULES: &[Module] = &[];

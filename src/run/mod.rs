@@ -1,0 +1,3 @@
+//! Doing it: events, scheduler, dispatch.
+
+pub mod event;

@@ -1,0 +1,73 @@
+//! Files that were read, and places in them.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, RwLock};
+
+/// A file that was read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct FileId(u32);
+
+/// A place in a file: byte offsets, `start..end`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Span {
+    /// Which file.
+    pub file: FileId,
+    /// First byte.
+    pub start: u32,
+    /// One past the last byte.
+    pub end: u32,
+}
+
+/// One file: the path as a user wrote or would write it, and its text.
+#[derive(Debug)]
+struct SourceFile {
+    path: PathBuf,
+    text: Arc<str>,
+    line_starts: Vec<u32>,
+}
+
+/// All files that were read in this run. Cheap to clone; only grows.
+#[derive(Debug, Clone, Default)]
+pub struct SourceMap {
+    files: Arc<RwLock<Vec<Arc<SourceFile>>>>,
+}
+
+impl SourceMap {
+    /// Adds a file's text (also text without a file: `path` is then a name like `<extra vars>`).
+    pub fn add(&self, path: &Path, text: impl Into<Arc<str>>) -> FileId {
+        let text = text.into();
+        let mut line_starts = vec![0];
+        line_starts.extend(text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n').map(|(at, _)| at as u32 + 1));
+        let mut files = self.files.write().expect("no thread panics while adding a file");
+        files.push(Arc::new(SourceFile { path: path.to_owned(), text, line_starts }));
+        FileId(files.len() as u32 - 1)
+    }
+
+    fn file(&self, id: FileId) -> Arc<SourceFile> {
+        Arc::clone(&self.files.read().expect("no thread panics while adding a file")[id.0 as usize])
+    }
+
+    /// The path under which the file was added.
+    pub fn path(&self, id: FileId) -> PathBuf {
+        self.file(id).path.clone()
+    }
+
+    /// The whole text.
+    pub fn text(&self, id: FileId) -> Arc<str> {
+        Arc::clone(&self.file(id).text)
+    }
+
+    /// Line and column (both from 1, columns in characters) of a span's start.
+    pub fn line_column(&self, span: Span) -> (usize, usize) {
+        let file = self.file(span.file);
+        let line = file.line_starts.partition_point(|start| *start <= span.start) - 1;
+        let start = file.line_starts[line] as usize;
+        let column = file.text.get(start..span.start as usize).map_or(0, |text| text.chars().count());
+        (line + 1, column + 1)
+    }
+
+    /// `path:line` of a span's start, as reports print it.
+    pub fn place(&self, span: Span) -> String {
+        format!("{}:{}", self.path(span.file).display(), self.line_column(span).0)
+    }
+}
