@@ -1,6 +1,23 @@
-//! Things that are run once: command, shell, raw, script.
+//! Things that are run once: command, shell, raw, script; and what waits or answers.
 
-use crate::registry::Module;
+use crate::registry::{self, Module};
+
+pub mod command;
+pub(crate) mod glob;
+pub mod ping;
+pub(crate) mod process;
+pub(crate) mod resolve;
+pub mod script;
+pub mod shell;
+pub mod wait_for;
+pub(crate) mod words;
 
 /// The modules of this family.
-pub(crate) const MODULES: &[Module] = &[];
+pub(crate) const MODULES: &[Module] = &[
+    registry::command::<command::RunCommand>("command", command::EXAMPLES),
+    registry::query::<ping::Ping>("ping", ping::EXAMPLES),
+    registry::command::<shell::raw::Raw>("raw", shell::raw::EXAMPLES),
+    registry::command::<script::Script>("script", script::EXAMPLES),
+    registry::command::<shell::Shell>("shell", shell::EXAMPLES),
+    registry::command::<wait_for::WaitFor>("wait_for", wait_for::EXAMPLES),
+];

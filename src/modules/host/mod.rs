@@ -301,6 +301,14 @@ pub trait Inspect {
     fn env(&self, name: &str) -> Option<String>;
     /// Whether commands may be run for their effect (false on an overlay).
     fn acts(&self) -> bool;
+    /// Opens a TCP connection from the host itself; nothing is sent.
+    fn connect(&self, address: std::net::SocketAddr, within: Duration) -> std::io::Result<std::net::TcpStream> {
+        std::net::TcpStream::connect_timeout(&address, within)
+    }
+    /// Lets time pass.
+    fn pause(&self, time: Duration) {
+        std::thread::sleep(time);
+    }
 }
 
 /// Acts on the machine. On an overlay nothing is touched, and later looks see the effect.
