@@ -16,7 +16,7 @@ pub struct Outline {
     pub items: Vec<OutlineItem>,
     /// How edges are drawn.
     pub strategy: Strategy,
-    /// Every task gets an all-hosts barrier after it (`any_errors_fatal` on the play).
+    /// Every task gets an all-hosts barrier after it (`any_errors_fatal` or `max_fail_percentage` on the play).
     pub barrier_after_each: bool,
 }
 
@@ -45,6 +45,8 @@ pub struct TaskOutline {
     pub run_once: bool,
     /// It ends with an all-hosts barrier whatever the strategy (`any_errors_fatal`, flush points).
     pub barrier: bool,
+    /// It runs the handlers notified so far.
+    pub flush: bool,
     /// At most this many hosts at once.
     pub throttle: Option<usize>,
     /// Variables that it makes (register, set_fact).
