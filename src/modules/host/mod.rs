@@ -12,9 +12,20 @@ use serde::{Deserialize, Serialize};
 
 use crate::outcome::Failure;
 
+mod accounts;
+mod atomic;
+mod digest;
+mod dpkg;
 pub mod memory;
 pub mod overlay;
+mod paths;
+mod process;
 pub mod real;
+mod units;
+mod words;
+
+pub use digest::digest_bytes;
+pub use words::split_command;
 
 /// What kind of thing a path is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -261,6 +272,20 @@ pub struct FileWrite<'a> {
     pub validate: Option<&'a str>,
 }
 
+/// Content that is not in memory, for [`Host::write_from`].
+#[derive(Debug, Clone, Copy)]
+pub enum Source<'a> {
+    /// Content that the controller offered by digest.
+    Offered {
+        /// Its SHA-256, lower-case hex.
+        sha256: &'a str,
+        /// Its length in bytes.
+        size: u64,
+    },
+    /// A regular file on the host (symbolic links are followed).
+    File(&'a Path),
+}
+
 /// Looks at the machine. Every method is bounded and touches nothing.
 pub trait Inspect {
     /// `lstat`: `None` where nothing is there.
@@ -315,6 +340,9 @@ pub trait Inspect {
 pub trait Host: Inspect {
     /// Writes a file whole: old or new, never in between.
     fn write(&mut self, file: &FileWrite<'_>) -> Result<(), Failure>;
+    /// Like [`Host::write`] with content from elsewhere; `file.content` is not looked at. An overlay
+    /// asks for offered content only if something reads it later.
+    fn write_from(&mut self, source: &Source<'_>, file: &FileWrite<'_>) -> Result<(), Failure>;
     /// Sets attributes without following a symbolic link.
     fn set_attributes(&mut self, path: &Path, attributes: &Attributes) -> Result<(), Failure>;
     /// Sets access and modification time, seconds since the epoch; `None` = leave.
@@ -333,4 +361,49 @@ pub trait Host: Inspect {
     fn act(&mut self, command: &CommandLine, effects: &[Effect]) -> Result<Output, Failure>;
     /// This host as one that only looks.
     fn inspect(&self) -> &dyn Inspect;
+}
+
+/// Mode of a new file under this umask.
+pub fn default_file_mode(umask: u32) -> u32 {
+    0o666 & !umask
+}
+
+/// The full name of a unit: `.service` is added where no suffix stands.
+pub fn unit_name(name: &str) -> String {
+    const SUFFIXES: &[&str] =
+        &["service", "socket", "target", "timer", "path", "mount", "automount", "swap", "slice", "scope", "device"];
+    let suffix = name.rsplit_once('.').map(|(_, suffix)| suffix);
+    if suffix.is_some_and(|suffix| SUFFIXES.contains(&suffix)) { name.to_owned() } else { format!("{name}.service") }
+}
+
+/// What is said of a unit that does not exist.
+fn no_unit(name: &str) -> Unit {
+    let properties = BTreeMap::from([
+        ("Id".to_owned(), name.to_owned()),
+        ("LoadState".to_owned(), "not-found".to_owned()),
+        ("ActiveState".to_owned(), "inactive".to_owned()),
+    ]);
+    Unit { name: name.into(), exists: false, active: "inactive".into(), enabled: String::new(), properties, needs_reload: false }
+}
+
+/// `access(2)` for hosts that keep modes themselves.
+fn access_by_mode(kind: FileKind, mode: u32, owner: u32, group: u32, (uid, gid): (u32, u32)) -> [bool; 3] {
+    if uid == 0 {
+        return [true, true, kind == FileKind::Directory || mode & 0o111 != 0];
+    }
+    let shift = match () {
+        () if uid == owner => 6,
+        () if gid == group => 3,
+        () => 0,
+    };
+    let bits = mode >> shift;
+    [bits & 4 != 0, bits & 2 != 0, bits & 1 != 0]
+}
+
+fn too_large(path: &Path, size: u64, limit: u64) -> Failure {
+    Failure::at("read", path, format!("it has {size} bytes, more than the limit of {limit}"))
+}
+
+fn no_algorithm(name: &str) -> Failure {
+    Failure::new(format!("no checksum algorithm named `{name}`; known are md5, sha1, sha224, sha256, sha384, sha512"))
 }
