@@ -6,6 +6,7 @@
 
 pub mod graph;
 pub mod inventory;
+pub mod lab;
 pub mod playbook;
 pub mod run;
 pub mod session;
