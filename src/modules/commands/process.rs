@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::{glob, words};
 use crate::change::{Change, ResourceId};
-use crate::host::{CommandLine, Host, Inspect, Output};
+use crate::host::{CommandLine, Effect, Host, Inspect, Output};
 use crate::outcome::{Ending, Failure, Outcome};
 
 /// Why a guard keeps a command from running.
@@ -106,6 +106,27 @@ pub(crate) fn finish(output: &Output, name: String, strip: bool, mut result: Map
     let mut outcome = Outcome::new(ending, result);
     outcome.changes.push(Change::run(ResourceId::new("command", name)));
     outcome
+}
+
+/// Runs a tool that must succeed; the failure says what it said.
+pub(crate) fn succeed(host: &mut dyn Host, line: &CommandLine, effects: &[Effect]) -> Result<Output, Failure> {
+    let mut line = line.clone();
+    line.environment.entry("LC_ALL".into()).or_insert_with(|| "C".into());
+    let output = host.act(&line, effects)?;
+    if output.rc == 0 {
+        return Ok(output);
+    }
+    let said = [output.error_text(), output.text()];
+    let said = said.iter().map(|text| text.trim()).find(|text| !text.is_empty()).unwrap_or("it said nothing");
+    let mut failure = Failure::new(format!("`{}` failed with {}: {said}", line.argv.join(" "), output.rc)).with("rc", output.rc);
+    streams(&mut failure.result, &output.text(), &output.error_text());
+    Err(failure)
+}
+
+/// Asks a tool that only looks; `None` where it cannot be run or fails.
+pub(crate) fn ask<const N: usize>(host: &dyn Inspect, argv: [&str; N]) -> Option<String> {
+    let line = CommandLine::new(argv).env("LC_ALL", "C");
+    host.query(&line).ok().filter(|output| output.rc == 0).map(|output| output.text())
 }
 
 /// Adds `stdout`, `stderr` and their lines.
