@@ -117,7 +117,7 @@ pub trait Arguments: Sized {
 
 /// Keeps manual text out of the agent.
 pub const fn doc(text: &'static str) -> &'static str {
-    if cfg!(feature = "docs") { text } else { "" }
+    if cfg!(any(feature = "docs", test)) { text } else { "" }
 }
 
 /// Takes an option out of `options` by its name or an alias. Used by [`args!`](crate::args!).

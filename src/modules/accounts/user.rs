@@ -250,7 +250,7 @@ impl Resource for UserModule {
             (None, Some(_)) => user_tools::create(args, step, &defs, host)?,
             (Some(user), Some(_)) => user_tools::modify(args, step, user, &defs, host)?,
         }
-        if step.differs("ssh_key") {
+        if step.want.user.is_some() && step.differs("ssh_key") {
             ssh_key::generate(args, &step.want.home, host)?;
         }
         let mut written = Written::quiet();
@@ -367,8 +367,10 @@ fn observed(state: &State) -> Vec<(&'static str, Property)> {
         ("password_expire_max", value(json!(user.password_max_days))),
         ("password_expire_warn", value(json!(state.ages.warn))),
         ("password_expire_account_disable", value(json!(state.ages.inactive))),
-        ("ssh_key", value(state.key.is_some().into())),
     ];
+    if state.key.is_some() {
+        list.push(("ssh_key", value(true.into())));
+    }
     if let Some(hash) = &user.password {
         list.push(("password", Property::Secret(hash.trim_start_matches('!').into())));
         list.push(("password_lock", value(hash.starts_with('!').into())));
