@@ -10,40 +10,38 @@ use super::map::{FileId, SourceMap, Span};
 pub const MAX_BYTES: u64 = 64 << 20;
 
 /// Reads a UTF-8 file; its path in messages is the path as given.
-pub fn load(map: &SourceMap, path: &Path) -> Result<FileId, Diagnostic> {
+pub fn load(map: &SourceMap, path: &Path) -> Result<FileId, Box<Diagnostic>> {
     let shown = path.display();
-    let failed = |error: &std::io::Error| Diagnostic::error("unreadable-file", format!("cannot read `{shown}`: {}", reason(error)));
-    let file = std::fs::File::open(path).map_err(|error| failed(&error))?;
-    let meta = file.metadata().map_err(|error| failed(&error))?;
+    let failed = |reason: &str| Box::new(Diagnostic::error("unreadable-file", format!("cannot read `{shown}`: {reason}")));
+    let unreadable = |error: std::io::Error| match error.kind() {
+        std::io::ErrorKind::NotFound => failed("there is no such file"),
+        std::io::ErrorKind::PermissionDenied => failed("permission denied"),
+        _ => failed(&error.to_string()),
+    };
+    let file = std::fs::File::open(path).map_err(unreadable)?;
+    let meta = file.metadata().map_err(unreadable)?;
     if meta.is_dir() {
-        return Err(Diagnostic::error("unreadable-file", format!("cannot read `{shown}`: it is a directory")));
+        return Err(failed("it is a directory"));
     }
     let mut bytes = Vec::with_capacity(meta.len().min(MAX_BYTES) as usize);
-    file.take(MAX_BYTES + 1).read_to_end(&mut bytes).map_err(|error| failed(&error))?;
+    file.take(MAX_BYTES + 1).read_to_end(&mut bytes).map_err(unreadable)?;
     if bytes.len() as u64 > MAX_BYTES {
-        return Err(Diagnostic::error("unreadable-file", format!("`{shown}` is larger than {} MiB", MAX_BYTES >> 20)));
+        return Err(failed(&format!("it is larger than {} MiB", MAX_BYTES >> 20)));
     }
     // A byte order mark says nothing about UTF-8.
     let start = if bytes.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 };
     match std::str::from_utf8(&bytes[start..]) {
         Ok(text) => Ok(map.add(path, text)),
         Err(error) => {
-            let at = error.valid_up_to();
-            let text = String::from_utf8_lossy(&bytes[start..]).into_owned();
-            let file = map.add(path, text);
-            let span = Span { file, start: at as u32, end: at as u32 + 3 };
-            Err(Diagnostic::error("not-utf8", format!("`{shown}` is not UTF-8 text"))
-                .at(span, "this byte is not UTF-8")
-                .hint("save the file as UTF-8; encrypted or binary files cannot be read here"))
+            let at = error.valid_up_to() as u32;
+            let file = map.add(path, String::from_utf8_lossy(&bytes[start..]));
+            let replacement = char::REPLACEMENT_CHARACTER.len_utf8() as u32;
+            Err(Box::new(
+                Diagnostic::error("not-utf8", format!("`{shown}` is not UTF-8 text"))
+                    .at(Span { file, start: at, end: at + replacement }, "this byte is not UTF-8")
+                    .hint("save the file as UTF-8; encrypted or binary files cannot be read here"),
+            ))
         }
-    }
-}
-
-fn reason(error: &std::io::Error) -> String {
-    match error.kind() {
-        std::io::ErrorKind::NotFound => "there is no such file".to_owned(),
-        std::io::ErrorKind::PermissionDenied => "permission denied".to_owned(),
-        _ => error.to_string(),
     }
 }
 

@@ -18,6 +18,15 @@ pub struct Span {
     pub end: u32,
 }
 
+/// The start of the character in which byte `at` lies; the end for what lies behind it.
+pub(super) fn char_start(text: &str, at: usize) -> usize {
+    let mut at = at.min(text.len());
+    while !text.is_char_boundary(at) {
+        at -= 1;
+    }
+    at
+}
+
 /// One file: the path as a user wrote or would write it, and its text.
 #[derive(Debug)]
 struct SourceFile {

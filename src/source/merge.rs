@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 
 use super::diagnostic::{Diagnostic, Diagnostics};
-use super::node::{Node, NodeValue, Style};
 use super::map::Span;
+use super::node::{Node, NodeValue, Style};
 
 /// Entries as they are read.
 #[derive(Debug, Default)]

@@ -6,6 +6,7 @@ pub mod map;
 mod mend;
 mod merge;
 pub mod node;
+pub mod render;
 pub mod scalar;
 pub mod suggest;
 mod syntax;

@@ -11,8 +11,10 @@ pub fn resolve(text: &str) -> Option<NodeValue> {
         return Some(NodeValue::Null);
     }
     // Everything else that is not text begins with one of these.
-    if !matches!(text.as_bytes()[0], b'-' | b'+' | b'.' | b'0'..=b'9' | b'y' | b'Y' | b'n' | b'N' | b't' | b'T' | b'f' | b'F' | b'o' | b'O')
-    {
+    if !matches!(
+        text.as_bytes()[0],
+        b'-' | b'+' | b'.' | b'0'..=b'9' | b'y' | b'Y' | b'n' | b'N' | b't' | b'T' | b'f' | b'F' | b'o' | b'O'
+    ) {
         return None;
     }
     boolean(text).map(NodeValue::Bool).or_else(|| integer(text).map(NodeValue::Int)).or_else(|| float(text).map(NodeValue::Float))
@@ -115,9 +117,7 @@ fn is_signed_number(text: &str) -> bool {
 
 /// `1:30:00` as a number; the first part may not begin with 0.
 fn sexagesimal(digits: &str) -> Option<i64> {
-    sexagesimal_parts(digits, false)?
-        .into_iter()
-        .try_fold(0_i64, |sum, part| sum.checked_mul(60)?.checked_add(part))
+    sexagesimal_parts(digits, false)?.into_iter().try_fold(0_i64, |sum, part| sum.checked_mul(60)?.checked_add(part))
 }
 
 fn sexagesimal_parts(digits: &str, leading_zero: bool) -> Option<Vec<i64>> {
@@ -247,7 +247,8 @@ mod tests {
             ("9223372036854775808", "'9223372036854775808'"),
             ("é", "'é'"),
         ];
-        let wrong: Vec<_> = table.iter().filter(|(text, expected)| read(text) != *expected).map(|(text, _)| (text, read(text))).collect();
+        let wrong: Vec<_> =
+            table.iter().filter(|(text, expected)| read(text) != *expected).map(|(text, _)| (text, read(text))).collect();
         assert_eq!(wrong, [], "text and what came out");
     }
 }

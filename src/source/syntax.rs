@@ -3,7 +3,7 @@
 //! on. Knows the parser's sentences, not the parser.
 
 use super::diagnostic::Diagnostic;
-use super::map::{FileId, Span};
+use super::map::{FileId, Span, char_start};
 use super::mend::Edit;
 
 /// A complaint of our own: a value begins with `{{` outside quotes.
@@ -63,12 +63,14 @@ pub(super) fn explain(file: FileId, text: &str, problem: &Problem) -> Explained 
         _ if what.contains("tab") && !what.contains("expected tag") => place.tab(),
         _ if what.starts_with("while parsing a flow")
             || what == "illegal placement of ':' indicator"
-            || what == "misplaced bracket" || what == "unexpected end of plain scalar" => {
+            || what == "misplaced bracket"
+            || what == "unexpected end of plain scalar" =>
+        {
             place.bracket(what)
         }
-        "recursion limit exceeded" => Explained::only(
-            Diagnostic::error("yaml-limit", "too many brackets in each other").at(place.here(), "too deep here"),
-        ),
+        "recursion limit exceeded" => {
+            Explained::only(Diagnostic::error("yaml-limit", "too many brackets in each other").at(place.here(), "too deep here"))
+        }
         "found unprintable character" => {
             Explained::only(Diagnostic::error("yaml-syntax", "a NUL character in the text").at(place.here(), "here"))
         }
@@ -99,7 +101,7 @@ struct Place<'a> {
 
 impl<'a> Place<'a> {
     fn new(file: FileId, text: &'a str, at: usize) -> Self {
-        let at = text.floor_char_boundary(at.min(text.len()));
+        let at = char_start(text, at.min(text.len()));
         Self { file, text, at, line: line_around(text, at) }
     }
 
@@ -233,7 +235,9 @@ impl<'a> Place<'a> {
             }
             at = start + 1 + letter.len_utf8();
         }
-        Explained::only(Diagnostic::error("yaml-escape", "an unknown escape between double quotes").at(self.here(), "in this text"))
+        Explained::only(
+            Diagnostic::error("yaml-escape", "an unknown escape between double quotes").at(self.here(), "in this text"),
+        )
     }
 
     fn behind_quote(&self) -> Explained {
@@ -248,7 +252,9 @@ impl<'a> Place<'a> {
             "quotes must go around the whole value: `key: \"first {{ second }} third\"`"
         };
         Explained::with(
-            Diagnostic::error("yaml-quote", "something follows the closing quote").at(self.span(self.at, end), "does not belong to the quoted text").hint(hint),
+            Diagnostic::error("yaml-quote", "something follows the closing quote")
+                .at(self.span(self.at, end), "does not belong to the quoted text")
+                .hint(hint),
             filler(start, end),
         )
     }
@@ -278,7 +284,8 @@ impl<'a> Place<'a> {
         }
         if repair.is_empty() {
             return Explained::only(
-                Diagnostic::error("yaml-indentation", "a line of this text block is indented differently").at(self.here(), "here"),
+                Diagnostic::error("yaml-indentation", "a line of this text block is indented differently")
+                    .at(self.here(), "here"),
             );
         }
         Explained { diagnostic: None, repair }
@@ -291,7 +298,10 @@ impl<'a> Place<'a> {
         Explained::with(
             Diagnostic::error("yaml-alias", format!("`{name}` refers to an anchor that is not defined above"))
                 .at(self.span(self.at, end), "unknown alias")
-                .hint(format!("define `&{}` earlier in this file, or quote the value if it is meant as text", name.trim_start_matches('*'))),
+                .hint(format!(
+                    "define `&{}` earlier in this file, or quote the value if it is meant as text",
+                    name.trim_start_matches('*')
+                )),
             filler(self.at, end),
         )
     }
@@ -406,7 +416,8 @@ impl<'a> Place<'a> {
             }
             start = line.0;
         }
-        let nearest = columns.iter().copied().filter(|column| column.abs_diff(indent) <= 2).min_by_key(|column| column.abs_diff(indent));
+        let nearest =
+            columns.iter().copied().filter(|column| column.abs_diff(indent) <= 2).min_by_key(|column| column.abs_diff(indent));
         let hint = match nearest {
             Some(column) if column != indent => format!("it has {indent} spaces in front; lines above have {column}"),
             _ => "lines that belong together begin in the same column; list items begin with `- `".to_owned(),
@@ -479,14 +490,18 @@ impl<'a> Place<'a> {
             );
         }
         let Some(start) = open_bracket(&self.text[..self.at]) else {
-            return Explained::only(Diagnostic::error("yaml-bracket", "a comma or a bracket is missing").at(self.here(), "before this"));
+            return Explained::only(
+                Diagnostic::error("yaml-bracket", "a comma or a bracket is missing").at(self.here(), "before this"),
+            );
         };
         let (open, close) = if self.text[start..].starts_with('[') { ('[', ']') } else { ('{', '}') };
         Explained::only(
             Diagnostic::error("yaml-bracket", format!("`{open}` is not closed, or a comma is missing behind it"))
                 .at(self.span(start, start + 1), "opened here")
                 .related(self.here(), "reading stopped here")
-                .hint(format!("put a comma between the items and `{close}` at the end, or quote the value if `{open}` is part of a text")),
+                .hint(format!(
+                    "put a comma between the items and `{close}` at the end, or quote the value if `{open}` is part of a text"
+                )),
         )
     }
 }
@@ -504,7 +519,8 @@ fn line_around(text: &str, at: usize) -> (usize, usize) {
 
 /// Without a comment and without blanks at the end.
 fn before_comment(line: &str) -> &str {
-    let end = line.match_indices('#').find(|(at, _)| *at == 0 || line[..*at].ends_with([' ', '\t'])).map_or(line.len(), |(at, _)| at);
+    let end =
+        line.match_indices('#').find(|(at, _)| *at == 0 || line[..*at].ends_with([' ', '\t'])).map_or(line.len(), |(at, _)| at);
     line[..end].trim_end()
 }
 

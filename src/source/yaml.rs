@@ -194,8 +194,10 @@ impl<'a> Builder<'a> {
             Event::Alias(anchor) => {
                 let span = self.span(start, end);
                 let Some((node, size)) = self.anchors.get(&anchor).cloned() else {
-                    self.diagnostics
-                        .push(Diagnostic::error("yaml-alias", "this alias stands inside what it refers to").at(span, "refers to itself"));
+                    self.diagnostics.push(
+                        Diagnostic::error("yaml-alias", "this alias stands inside what it refers to")
+                            .at(span, "refers to itself"),
+                    );
                     return self.add(Node { span, value: NodeValue::Null }, 0, 1);
                 };
                 self.count(size, span)?;
@@ -212,8 +214,11 @@ impl<'a> Builder<'a> {
 
     /// Skips `&anchor` and `!tag` in front of a value.
     fn behind_properties(&self, start: usize, any: bool) -> usize {
+        if !any {
+            return start;
+        }
         let mut at = start;
-        while any {
+        loop {
             let rest = &self.text[at..];
             let blank = rest.len() - rest.trim_start().len();
             if !rest[blank..].starts_with(['&', '!']) {
@@ -221,14 +226,14 @@ impl<'a> Builder<'a> {
             }
             at += blank + rest[blank..].find(|c: char| c.is_whitespace()).unwrap_or(rest.len() - blank);
         }
-        at
     }
 
     fn open(&mut self, start: usize, anchor: usize, tag: Option<Cow<'_, Tag>>, kind: FrameKind) -> Result<(), Stop> {
         if self.frames.len() >= self.limits.depth {
             let span = self.span(start, start + 1);
             return Err(Stop::Limit(Box::new(
-                Diagnostic::error("yaml-limit", format!("more than {} levels of nesting", self.limits.depth)).at(span, "too deep here"),
+                Diagnostic::error("yaml-limit", format!("more than {} levels of nesting", self.limits.depth))
+                    .at(span, "too deep here"),
             )));
         }
         let at = self.mended.original_offset(start) as u32;
@@ -240,13 +245,12 @@ impl<'a> Builder<'a> {
     fn close(&mut self, start: usize, end: usize) -> Result<(), Stop> {
         let frame = self.frames.pop().expect("the parser closes only what it opened");
         // The end of a block is reported where the next token stands; only brackets have a width.
-        let bracket = if end > start && matches!(self.text.as_bytes()[start], b']' | b'}') { self.span(start, end).end } else { 0 };
+        let bracket =
+            if end > start && matches!(self.text.as_bytes()[start], b']' | b'}') { self.span(start, end).end } else { 0 };
         let span = Span { file: self.file, start: frame.start, end: frame.end.max(bracket) };
         let value = match frame.kind {
             FrameKind::List(items) => NodeValue::List(items.into()),
-            FrameKind::Map(entries, _) => {
-                NodeValue::Map(Arc::new(Mapping { entries: entries.finish(&mut self.diagnostics) }))
-            }
+            FrameKind::Map(entries, _) => NodeValue::Map(Arc::new(Mapping { entries: entries.finish(&mut self.diagnostics) })),
         };
         let value = match frame.tag {
             Some(tag) => self.tagged_collection(value, &tag, span),
@@ -307,9 +311,7 @@ impl<'a> Builder<'a> {
             TagName::Core("null") => Some(NodeValue::Null),
             TagName::Core("bool") => scalar::boolean(text).map(NodeValue::Bool),
             TagName::Core("int") => scalar::integer(text).map(NodeValue::Int),
-            TagName::Core("float") => {
-                scalar::float(text).or_else(|| text.replace('_', "").parse().ok()).map(NodeValue::Float)
-            }
+            TagName::Core("float") => scalar::float(text).or_else(|| text.replace('_', "").parse().ok()).map(NodeValue::Float),
             TagName::Core("timestamp") => Some(NodeValue::Str(text.into(), Style::Quoted)),
             TagName::Local("unsafe") => Some(NodeValue::Unsafe(text.into())),
             TagName::Local("vault" | "vault-encrypted") => Some(NodeValue::Vault(text.into())),
@@ -320,7 +322,8 @@ impl<'a> Builder<'a> {
         };
         typed.unwrap_or_else(|| {
             self.diagnostics.push(
-                Diagnostic::error("yaml-tag", format!("`{text}` does not fit its tag `{}`", written(&tag))).at(span, "this value"),
+                Diagnostic::error("yaml-tag", format!("`{text}` does not fit its tag `{}`", written(&tag)))
+                    .at(span, "this value"),
             );
             NodeValue::Str(text.into(), style)
         })
@@ -339,7 +342,8 @@ impl<'a> Builder<'a> {
     }
 
     fn unknown_tag(&mut self, tag: &Tag, span: Span) {
-        let problem = Diagnostic::error("yaml-tag", format!("the tag `{}` has no meaning here", written(tag))).at(span, "tagged value");
+        let problem =
+            Diagnostic::error("yaml-tag", format!("the tag `{}` has no meaning here", written(tag))).at(span, "tagged value");
         self.diagnostics.push(problem.hint(
             "known tags are `!vault`, `!unsafe`, `!!str`, `!!int`, `!!float`, `!!bool`, `!!null`; quote the value if it begins with `!`",
         ));
@@ -422,11 +426,8 @@ impl<'a> Offsets<'a> {
     const STEP: usize = 64;
 
     fn new(text: &'a str) -> Self {
-        let every = if text.is_ascii() {
-            Vec::new()
-        } else {
-            text.char_indices().step_by(Self::STEP).map(|(at, _)| at as u32).collect()
-        };
+        let every =
+            if text.is_ascii() { Vec::new() } else { text.char_indices().step_by(Self::STEP).map(|(at, _)| at as u32).collect() };
         Self { text, every }
     }
 

@@ -54,7 +54,10 @@ fn problems(text: &str) -> Vec<String> {
         let (line, column) = map.line_column(span);
         format!("{line}:{column}+{}", map.text(span.file)[span.start as usize..span.end as usize].chars().count())
     };
-    diagnostics.iter().map(|d| format!("{} {}", d.span.as_ref().map_or(String::new(), |(span, _)| place(*span)), d.code)).collect()
+    diagnostics
+        .iter()
+        .map(|d| format!("{} {}", d.span.as_ref().map_or(String::new(), |(span, _)| place(*span)), d.code))
+        .collect()
 }
 
 #[test]
@@ -73,7 +76,10 @@ fn documents_become_values() {
         ("[!!str 1, !!int '0x10', !!float 3, !!bool 'no', !!null x, ! 5]", r#"["1", 16, 3.0, False, None, "5"]"#),
         ("a: &x {b: 1}\nc: *x\nd: &y 5\ne: [*y, *y]\n", r#"{"a": {"b": 1}, "c": {"b": 1}, "d": 5, "e": [5, 5]}"#),
         ("x: &x {a: 1, b: 1}\ny: {b: 2, <<: *x, c: 3}\n", r#"{"x": {"a": 1, "b": 1}, "y": {"a": 1, "b": 2, "c": 3}}"#),
-        ("x: &x {a: 1}\ny: &y {a: 2, b: 2}\nz:\n  <<: [*x, *y]\n", r#"{"x": {"a": 1}, "y": {"a": 2, "b": 2}, "z": {"a": 1, "b": 2}}"#),
+        (
+            "x: &x {a: 1}\ny: &y {a: 2, b: 2}\nz:\n  <<: [*x, *y]\n",
+            r#"{"x": {"a": 1}, "y": {"a": 2, "b": 2}, "z": {"a": 1, "b": 2}}"#,
+        ),
         ("x: &x {a: 1}\ny: &y {a: 2}\nz:\n  <<: *x\n  <<: *y\n", r#"{"x": {"a": 1}, "y": {"a": 2}, "z": {"a": 2}}"#),
         ("'<<': {a: 1}\n", r#"{"<<": {"a": 1}}"#),
         ("a: 'it''s'\nb: \"\\x41\\u00e9\\n\"\n", r#"{"a": "it's", "b": "Aé\n"}"#),
@@ -94,7 +100,10 @@ fn documents_become_values() {
 fn mistakes_have_a_place_and_do_not_hide_each_other() {
     let table: &[(&str, &[&str])] = &[
         ("a: {{ b }}\n", &["1:4+7 yaml-unquoted-template"]),
-        ("a: {{ b }}/c\nd: {{ e | default({}) }}\nf: @g\n", &["1:4+9 yaml-unquoted-template", "2:4+21 yaml-unquoted-template", "3:4+1 yaml-reserved"]),
+        (
+            "a: {{ b }}/c\nd: {{ e | default({}) }}\nf: @g\n",
+            &["1:4+9 yaml-unquoted-template", "2:4+21 yaml-unquoted-template", "3:4+1 yaml-reserved"],
+        ),
         ("a: [{{ b }}, c]\n", &["1:5+7 yaml-unquoted-template"]),
         ("- {{ b }}\n", &["1:3+7 yaml-unquoted-template"]),
         ("when: {{ a }} == 1 # why\n", &["1:7+12 yaml-unquoted-template"]),
@@ -124,7 +133,11 @@ fn mistakes_have_a_place_and_do_not_hide_each_other() {
         ("a: 1\na: 2\nb: {c: 1, c: 2}\n", &["3:11+1 yaml-duplicate-key", "2:1+1 yaml-duplicate-key"]),
         ("<<: 5\n", &["1:5+1 yaml-merge"]),
     ];
-    let wrong: Vec<_> = table.iter().map(|(text, expected)| (text, problems(text), expected)).filter(|(_, found, expected)| found != *expected).collect();
+    let wrong: Vec<_> = table
+        .iter()
+        .map(|(text, expected)| (text, problems(text), expected))
+        .filter(|(_, found, expected)| found != *expected)
+        .collect();
     assert!(wrong.is_empty(), "text, found, expected: {wrong:#?}");
 }
 
@@ -153,7 +166,8 @@ fn every_node_knows_its_place() {
 
 #[test]
 fn bombs_end_with_a_diagnostic() {
-    let laughs = (0..30).fold("a0: &a0 [x, x]\n".to_owned(), |text, n| text + &format!("a{}: &a{} [*a{n}, *a{n}, *a{n}]\n", n + 1, n + 1));
+    let laughs =
+        (0..30).fold("a0: &a0 [x, x]\n".to_owned(), |text, n| text + &format!("a{}: &a{} [*a{n}, *a{n}, *a{n}]\n", n + 1, n + 1));
     assert_eq!(read(&laughs).1.iter().map(|d| d.code).collect::<Vec<_>>(), ["yaml-limit"]);
     assert_eq!(read(&"[".repeat(100_000)).1.iter().map(|d| d.code).collect::<Vec<_>>(), ["yaml-limit"]);
     assert_eq!(read(&"- ".repeat(100_000)).1.iter().map(|d| d.code).collect::<Vec<_>>(), ["yaml-limit"]);
