@@ -18,14 +18,35 @@ pub trait Resource {
     /// Everything that `want` and `write` need to know about the host.
     type State: State;
 
+    /// What is done before the state is read, because it decides what there is to see (refreshing
+    /// package lists, reloading unit files).
+    fn prepare(args: &Self::Args, host: &mut dyn Host) -> Result<Prepared, Failure> {
+        let _ = (args, host);
+        Ok(Prepared::default())
+    }
+
     /// Looks at the host.
     fn read(args: &Self::Args, host: &dyn Inspect) -> Result<Self::State, Failure>;
 
     /// The state that the options ask for, given what is there.
     fn want(args: &Self::Args, now: &Self::State) -> Result<Self::State, Failure>;
 
-    /// Closes the difference between `now` and `want`; called only when there is one.
+    /// What is run once beside closing the difference (a restart): a change every time.
+    fn runs(args: &Self::Args, now: &Self::State, want: &Self::State) -> Vec<Change> {
+        let _ = (args, now, want);
+        Vec::new()
+    }
+
+    /// Closes the difference between `now` and `want` and does the `runs`; called only when there
+    /// is something to do.
     fn write(args: &Self::Args, step: &Step<'_, Self::State>, host: &mut dyn Host) -> Result<Written, Failure>;
+
+    /// Whether a difference that is left after writing is no failure (a service that has done its
+    /// work and ended).
+    fn settled(args: &Self::Args, after: &Self::State) -> bool {
+        let _ = (args, after);
+        false
+    }
 
     /// The result fields that playbooks read, the same names that the Ansible namesake returns.
     /// `after` is the state read after writing (or the wanted one if nothing was written).
@@ -45,6 +66,17 @@ pub trait Resource {
 pub trait State {
     /// The resources, in a stable order.
     fn resources(&self) -> Vec<ResourceState>;
+}
+
+/// What `prepare` did.
+#[derive(Debug, Default)]
+pub struct Prepared {
+    /// Changes that count as such.
+    pub changes: Vec<Change>,
+    /// Result fields.
+    pub result: Map<String, Value>,
+    /// Things worth saying.
+    pub warnings: Vec<String>,
 }
 
 /// What `write` is given.
@@ -91,25 +123,31 @@ impl Written {
 ///
 /// On an overlay host this is a plan, on a real host an apply; it is the same code.
 pub fn converge<R: Resource>(args: &R::Args, host: &mut dyn Host) -> Result<Outcome, Failure> {
+    let mut prepared = R::prepare(args, host)?;
     let now = R::read(args, host)?;
     let want = R::want(args, &now)?;
     let wanted = want.resources();
-    let changes = change::compare(&now.resources(), &wanted);
+    let mut changes = change::compare(&now.resources(), &wanted);
+    changes.extend(R::runs(args, &now, &want));
     let record = change::record(&wanted);
     if changes.is_empty() {
-        let mut outcome = Outcome::new(Ending::Ok, R::result(args, &now, &now));
-        outcome.wanted = record;
-        return Ok(outcome);
+        let mut result = R::result(args, &now, &now);
+        result.extend(prepared.result);
+        let ending = if prepared.changes.is_empty() { Ending::Ok } else { Ending::Changed };
+        return Ok(Outcome { ending, result, changes: prepared.changes, wanted: record, warnings: prepared.warnings });
     }
     let written = R::write(args, &Step { now: &now, want: &want, changes: &changes }, host)?;
     let after = R::read(args, host)?;
     let again = R::want(args, &after)?;
     let left = change::compare(&after.resources(), &again.resources());
-    if let Some(rest) = left.first() {
+    if let Some(rest) = left.first().filter(|_| !R::settled(args, &after)) {
         let properties: Vec<&str> = rest.differences.iter().map(|difference| difference.property.as_str()).collect();
         return Err(Failure::new(format!("not converged: {} still differs in {}", rest.resource, properties.join(", "))));
     }
     let mut result = R::result(args, &now, &after);
+    result.extend(prepared.result);
     result.extend(written.result);
-    Ok(Outcome { ending: Ending::Changed, result, changes, wanted: record, warnings: written.warnings })
+    prepared.changes.extend(changes);
+    prepared.warnings.extend(written.warnings);
+    Ok(Outcome { ending: Ending::Changed, result, changes: prepared.changes, wanted: record, warnings: prepared.warnings })
 }
