@@ -1,5 +1,6 @@
 //! Text with places: files, spans, YAML nodes, diagnostics.
 
+pub mod de;
 pub mod diagnostic;
 pub mod load;
 pub mod map;
