@@ -86,6 +86,8 @@ pub fn build(outline: &Outline) -> (Graph, Diagnostics) {
 
 #[cfg(test)]
 pub(crate) mod tests {
+    //! Outlines for tests, also those of the scheduler.
+
     use super::super::export::text;
     use super::super::outline::{BlockOutline, OutlineItem};
     use super::*;

@@ -3,7 +3,7 @@
 //! Nodes are tasks, flush points and block ends; hosts are not nodes. [`build`] runs a list of
 //! small named passes over an [`Outline`]; reading the list is reading the design.
 
-mod build;
+pub(crate) mod build;
 mod export;
 mod model;
 mod outline;

@@ -31,7 +31,7 @@ impl BlockId {
 }
 
 /// A section of a block.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Section {
     /// What is tried.
     Body,

@@ -1,3 +1,4 @@
 //! Doing it: events, scheduler, dispatch.
 
 pub mod event;
+pub mod scheduler;
