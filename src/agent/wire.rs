@@ -92,6 +92,8 @@ pub enum Request {
         /// Seconds to wait for another holder.
         wait: u64,
     },
+    /// The controller is still there: sent every few seconds, not answered.
+    Alive,
     /// Nothing more will come; answered by [`Reply::Final`].
     Goodbye,
 }
@@ -123,6 +125,11 @@ pub enum Reply {
     Locked {
         /// The other holder, as it wrote itself down.
         holder: Option<String>,
+    },
+    /// The lock could not be asked for.
+    NoLock {
+        /// Why.
+        why: String,
     },
     /// Last frame.
     Final {

@@ -1,0 +1,178 @@
+//! Content that the controller offers by digest: asked for when a task needs it, kept in memory
+//! for the next one, bounded.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::io::Write;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+
+use sha2::{Digest as _, Sha256};
+use stead_modules::outcome::Failure;
+
+use crate::wire::{self, Reply};
+
+/// Most content (bytes) that is kept after it was used.
+pub const KEPT: usize = 64 << 20;
+
+/// The writing half of the stream, shared by everything that talks to the controller.
+pub type SharedWriter = Arc<Mutex<Box<dyn Write + Send>>>;
+
+/// Fetches content from the controller. Cheap to clone.
+#[derive(Clone)]
+pub struct Blobs {
+    store: Arc<(Mutex<Store>, Condvar)>,
+    writer: SharedWriter,
+}
+
+impl std::fmt::Debug for Blobs {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Blobs").finish_non_exhaustive()
+    }
+}
+
+#[derive(Default)]
+struct Store {
+    kept: BTreeMap<String, Arc<Vec<u8>>>,
+    order: VecDeque<String>,
+    kept_bytes: usize,
+    asked: Option<Asked>,
+    ended: bool,
+}
+
+/// The one piece of content that is being waited for.
+struct Asked {
+    sha256: String,
+    bytes: Vec<u8>,
+    hash: Sha256,
+    answer: Option<Result<Arc<Vec<u8>>, String>>,
+}
+
+impl Blobs {
+    /// Blobs that are asked for through `writer`.
+    pub fn new(writer: SharedWriter) -> Self {
+        Self { store: Arc::default(), writer }
+    }
+
+    /// The content with this SHA-256 (lower-case hex); waits until the controller sent it.
+    pub fn get(&self, sha256: &str) -> Result<Vec<u8>, Failure> {
+        let mut store = self.lock();
+        if let Some(bytes) = store.kept.get(sha256) {
+            return Ok(bytes.as_ref().clone());
+        }
+        if store.ended {
+            return Err(lost(sha256));
+        }
+        let asked = Asked { sha256: sha256.to_owned(), bytes: Vec::new(), hash: Sha256::new(), answer: None };
+        store.asked = Some(asked);
+        drop(store);
+        let need = Reply::Need { sha256: vec![sha256.to_owned()] };
+        let mut writer = self.writer.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        wire::send(&mut *writer, &need).map_err(|_| lost(sha256))?;
+        drop(writer);
+        let mut store = self.lock();
+        loop {
+            if let Some(answer) = store.asked.as_mut().and_then(|asked| asked.answer.take()) {
+                store.asked = None;
+                return answer.map(|bytes| Arc::unwrap_or_clone(bytes)).map_err(Failure::new);
+            }
+            if store.ended {
+                return Err(lost(sha256));
+            }
+            store = self.store.1.wait(store).unwrap_or_else(std::sync::PoisonError::into_inner);
+        }
+    }
+
+    /// Takes a part that arrived. Parts that nobody asked for are dropped.
+    pub fn part(&self, sha256: &[u8; 32], last: bool, bytes: &[u8]) {
+        let mut store = self.lock();
+        let hex = stead_modules::change::hex(sha256);
+        let Some(asked) = store.asked.as_mut().filter(|asked| asked.sha256 == hex && asked.answer.is_none()) else {
+            return;
+        };
+        asked.hash.update(bytes);
+        asked.bytes.extend_from_slice(bytes);
+        if !last {
+            return;
+        }
+        if asked.hash.clone().finalize().as_slice() != sha256 {
+            asked.answer = Some(Err(format!("content with SHA-256 {hex} arrived damaged")));
+        } else {
+            let bytes = Arc::new(std::mem::take(&mut asked.bytes));
+            asked.answer = Some(Ok(Arc::clone(&bytes)));
+            store.keep(hex, bytes);
+        }
+        self.store.1.notify_all();
+    }
+
+    /// The controller does not have this content.
+    pub fn refused(&self, sha256: &str, why: &str) {
+        let mut store = self.lock();
+        if let Some(asked) = store.asked.as_mut().filter(|asked| asked.sha256 == sha256) {
+            asked.answer = Some(Err(format!("content is not available: {why}")));
+            self.store.1.notify_all();
+        }
+    }
+
+    /// Nothing more will arrive: whoever waits gets a failure.
+    pub fn end(&self) {
+        self.lock().ended = true;
+        self.store.1.notify_all();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Store> {
+        self.store.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}
+
+impl Store {
+    fn keep(&mut self, sha256: String, bytes: Arc<Vec<u8>>) {
+        if bytes.len() > KEPT {
+            return;
+        }
+        while self.kept_bytes + bytes.len() > KEPT {
+            let Some(oldest) = self.order.pop_front() else { break };
+            self.kept_bytes -= self.kept.remove(&oldest).map_or(0, |bytes| bytes.len());
+        }
+        self.kept_bytes += bytes.len();
+        if self.kept.insert(sha256.clone(), bytes).is_none() {
+            self.order.push_back(sha256);
+        }
+    }
+}
+
+fn lost(sha256: &str) -> Failure {
+    Failure::new(format!("the link was lost before content with SHA-256 {sha256} had arrived"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn old_content_makes_room_for_new() {
+        let mut store = Store::default();
+        let big = Arc::new(vec![0; KEPT / 2]);
+        for name in ["a", "b", "c"] {
+            store.keep(name.into(), Arc::clone(&big));
+        }
+        assert_eq!(store.kept.keys().collect::<Vec<_>>(), ["b", "c"]);
+        assert_eq!(store.kept_bytes, KEPT / 2 * 2);
+        store.keep("huge".into(), Arc::new(vec![0; KEPT + 1]));
+        assert!(!store.kept.contains_key("huge"));
+    }
+
+    #[test]
+    fn damaged_content_is_refused() {
+        let blobs = Blobs::new(Arc::new(Mutex::new(Box::new(std::io::sink()))));
+        let right: [u8; 32] = Sha256::digest(b"right").into();
+        let hex = stead_modules::change::hex(&right);
+        let asking = std::thread::spawn({
+            let (blobs, hex) = (blobs.clone(), hex.clone());
+            move || blobs.get(&hex)
+        });
+        while blobs.lock().asked.is_none() {
+            std::thread::yield_now();
+        }
+        blobs.part(&right, true, b"wrong");
+        assert!(asking.join().unwrap().unwrap_err().message.contains("damaged"));
+    }
+}
