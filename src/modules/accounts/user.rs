@@ -371,6 +371,7 @@ fn observed(state: &State) -> Vec<(&'static str, Property)> {
     if state.key.is_some() {
         list.push(("ssh_key", value(true.into())));
     }
+    list.retain(|(_, property)| *property != Property::Value(Value::Null));
     if let Some(hash) = &user.password {
         list.push(("password", Property::Secret(hash.trim_start_matches('!').into())));
         list.push(("password_lock", value(hash.starts_with('!').into())));

@@ -1,0 +1,354 @@
+//! Which packages are there, and what has to be done: the looking half of `apt`.
+
+use std::path::Path;
+
+use super::apt::{Args, Presence, Upgrade};
+use super::apt_lists::{self, Candidate, Step};
+use crate::change::{ResourceId, ResourceState};
+use crate::commands::glob;
+use crate::host::{CommandLine, Effect, Inspect, Package};
+use crate::outcome::Failure;
+use crate::resource;
+
+pub(super) use super::apt_lists::refreshed;
+
+/// What has to be done to one package.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Todo {
+    Nothing,
+    /// Another package that is installed provides it.
+    Provided,
+    /// Install: the word for `apt-get`, and the version where it is known.
+    Install(String, Option<String>),
+    Remove,
+}
+
+/// A package that is asked for.
+#[derive(Debug, Clone)]
+struct Target {
+    /// Name without version.
+    name: String,
+    installed: Option<Package>,
+    todo: Todo,
+}
+
+/// Packages as they are, and what is to be done.
+#[derive(Debug, Clone)]
+pub struct State {
+    targets: Vec<Target>,
+    /// What comes along, and what an upgrade of everything touches.
+    extras: Vec<Step>,
+    /// Verb of a run beside that for the targets (`upgrade`, `autoremove` ...).
+    verb: Option<&'static str>,
+    absent: bool,
+    /// When lists were refreshed, seconds since the epoch.
+    pub(super) refreshed: f64,
+    resources: Vec<ResourceState>,
+}
+
+impl resource::State for State {
+    fn resources(&self) -> Vec<ResourceState> {
+        self.resources.clone()
+    }
+}
+
+fn id(name: &str) -> ResourceId {
+    ResourceId::new("package", name)
+}
+
+fn there(name: &str, version: Option<&str>) -> ResourceState {
+    ResourceState::present(id(name)).with("version", version.filter(|version| !version.is_empty()).map(str::to_owned))
+}
+
+/// Looks at dpkg's database, and at the lists where that is not enough.
+pub(super) fn read(args: &Args, host: &dyn Inspect) -> Result<State, Failure> {
+    let names = args.names();
+    let everything = names.contains(&"*");
+    if everything && (names.len() > 1 || args.state != Presence::Latest) {
+        return Err(Failure::new("`*` stands alone, and with state `latest`"));
+    }
+    let mut targets = if everything { Vec::new() } else { targets(args, &names, host)? };
+    if let Some(deb) = &args.deb {
+        targets.push(package_file(deb, args, host)?);
+    }
+    let verb = match args.upgrade {
+        _ if args.state == Presence::Fixed
+            && targets.iter().all(|target| matches!(target.todo, Todo::Nothing | Todo::Provided)) =>
+        {
+            Some("install")
+        }
+        Upgrade::Dist => Some("dist-upgrade"),
+        Upgrade::Yes => Some("upgrade"),
+        Upgrade::No if everything => Some("upgrade"),
+        Upgrade::No if args.autoremove && targets.is_empty() => Some("autoremove"),
+        Upgrade::No => None,
+    };
+    let mut state = State {
+        absent: args.state == Presence::Absent,
+        refreshed: refreshed(host),
+        targets,
+        extras: Vec::new(),
+        verb,
+        resources: Vec::new(),
+    };
+    let mut extras = Vec::new();
+    for (words, _) in state.runs(args) {
+        match apt_lists::simulate(&words, host) {
+            Ok(steps) => extras.extend(steps),
+            // A plan whose earlier tasks would have changed the lists cannot be simulated; the run
+            // itself will say what is wrong, if anything is.
+            Err(_) if !host.acts() => {}
+            Err(said) => {
+                return Err(Failure::new(format!("`apt-get {}` would fail: {said}", words.join(" "))).with("stderr", said));
+            }
+        }
+    }
+    state.extras = extras.into_iter().filter(|step| !state.targets.iter().any(|target| target.name == step.name)).collect();
+    // What an earlier task of this plan has settled.
+    let mut kept = Vec::new();
+    for step in state.extras {
+        let now = host.package(&step.name)?.filter(|package| !package.config_only);
+        let done = match (&step.after, now) {
+            (None, now) => now.is_none(),
+            (Some(after), Some(now)) => now.version == *after || (now.planned && now.version.is_empty()),
+            (Some(_), None) => false,
+        };
+        if !done {
+            kept.push(step);
+        }
+    }
+    state.extras = kept;
+    state.resources = now(&state);
+    Ok(state)
+}
+
+fn now(state: &State) -> Vec<ResourceState> {
+    let targets = state.targets.iter().map(|target| match &target.installed {
+        Some(package) => there(&target.name, Some(&package.version)),
+        None if target.todo == Todo::Provided => there(&target.name, None),
+        None => ResourceState::absent(id(&target.name)),
+    });
+    let extras = state.extras.iter().map(|step| match &step.before {
+        Some(version) => there(&step.name, Some(version)),
+        None => ResourceState::absent(id(&step.name)),
+    });
+    targets.chain(extras).collect()
+}
+
+impl State {
+    /// The state that the options ask for.
+    pub(super) fn wanted(&self) -> Result<Self, Failure> {
+        let targets = self.targets.iter().map(|target| match &target.todo {
+            Todo::Nothing if self.absent => ResourceState::absent(id(&target.name)),
+            Todo::Nothing | Todo::Provided => ResourceState::present(id(&target.name)),
+            Todo::Install(_, version) => there(&target.name, version.as_deref()),
+            Todo::Remove => ResourceState::absent(id(&target.name)),
+        });
+        let extras = self.extras.iter().map(|step| match &step.after {
+            Some(version) => there(&step.name, Some(version)),
+            None => ResourceState::absent(id(&step.name)),
+        });
+        Ok(Self { resources: targets.chain(extras).collect(), ..self.clone() })
+    }
+
+    /// Packages that the host's lists do not know although they are to be installed.
+    pub(super) fn unlisted(&self) -> Vec<&str> {
+        self.targets
+            .iter()
+            .filter(|target| matches!(target.todo, Todo::Install(_, None)))
+            .map(|target| target.name.as_str())
+            .collect()
+    }
+
+    /// The runs of `apt-get` that close the difference, with what they will have done.
+    pub(super) fn runs(&self, args: &Args) -> Vec<(Vec<String>, Vec<Effect>)> {
+        let mut runs = Vec::new();
+        let mut extras: Vec<Effect> = self
+            .extras
+            .iter()
+            .map(|step| match &step.after {
+                Some(version) => Effect::Package(planned(&step.name, version)),
+                None => Effect::NoPackage(step.name.clone()),
+            })
+            .collect();
+        let mut install = Vec::new();
+        let mut remove = Vec::new();
+        let mut effects = Vec::new();
+        for target in &self.targets {
+            match &target.todo {
+                Todo::Nothing | Todo::Provided => {}
+                Todo::Install(word, version) => {
+                    install.push(word.clone());
+                    effects.push(Effect::Package(planned(&target.name, version.as_deref().unwrap_or_default())));
+                }
+                Todo::Remove => {
+                    remove.push(target.name.clone());
+                    effects.push(Effect::NoPackage(target.name.clone()));
+                }
+            }
+        }
+        if !install.is_empty() || !remove.is_empty() {
+            let verb = if install.is_empty() { "remove" } else { "install" };
+            let mut words = args.options();
+            words.push(verb.into());
+            words.extend(install);
+            words.extend(remove);
+            effects.append(&mut extras);
+            runs.push((words, effects));
+        }
+        if let Some(verb) = self.verb {
+            let mut words = args.options();
+            if verb == "upgrade" {
+                words.push("--with-new-pkgs".into());
+            }
+            words.push(verb.into());
+            runs.push((words, extras));
+        }
+        runs
+    }
+}
+
+fn planned(name: &str, version: &str) -> Package {
+    Package { name: name.split(':').next().unwrap_or(name).into(), version: version.into(), planned: true, ..Package::default() }
+}
+
+/// A name as written: name, relation and version.
+fn parse_name(text: &str) -> (&str, Option<&str>) {
+    match text.split_once('=') {
+        Some((name, version)) => (name.trim_end_matches(['>', '=']).trim(), Some(version.trim_start_matches('=').trim())),
+        None => (text, None),
+    }
+}
+
+fn targets(args: &Args, names: &[&str], host: &dyn Inspect) -> Result<Vec<Target>, Failure> {
+    let mut wanted: Vec<(String, Option<String>, bool)> = Vec::new();
+    for text in names {
+        let (name, version) = parse_name(text);
+        let at_least = text.contains(">=");
+        if !glob::is_pattern(name) {
+            wanted.push((name.to_owned(), version.map(str::to_owned), at_least));
+            continue;
+        }
+        let found = apt_lists::names_matching(name, args.state == Presence::Absent, host);
+        if found.is_empty() && args.state != Presence::Absent {
+            return Err(Failure::new(format!("No package(s) matching '{name}' available")));
+        }
+        wanted.extend(found.into_iter().map(|name| (name, version.map(str::to_owned), at_least)));
+    }
+    let mut targets = Vec::new();
+    let mut unsure = Vec::new();
+    for (at, (name, version, _)) in wanted.iter().enumerate() {
+        let package = host.package(name)?;
+        let left_over = package.as_ref().is_some_and(|package| package.config_only);
+        let installed = package.filter(|package| !package.config_only || (args.purge && args.state == Presence::Absent));
+        let todo = match args.state {
+            Presence::Absent if installed.is_some() || (left_over && args.purge) => Todo::Remove,
+            Presence::Absent => Todo::Nothing,
+            _ => Todo::Nothing,
+        };
+        let settled = args.state == Presence::Absent
+            || (args.state != Presence::Latest && version.is_none() && installed.as_ref().is_some_and(|package| !package.broken))
+            || (args.state != Presence::Latest
+                && version
+                    .as_ref()
+                    .zip(installed.as_ref())
+                    .is_some_and(|(wanted, package)| glob::matches(wanted, &package.version)));
+        if !settled && (installed.is_some() || !args.only_upgrade) {
+            unsure.push(at);
+        }
+        targets.push(Target { name: name.clone(), installed, todo });
+    }
+    if unsure.is_empty() {
+        return Ok(targets);
+    }
+    let asked: Vec<&str> = unsure.iter().map(|at| wanted[*at].0.as_str()).collect();
+    let lists = apt_lists::candidates(&asked, args.default_release.as_deref(), host);
+    for at in unsure {
+        let (name, version, at_least) = &wanted[at];
+        let candidate = match &lists {
+            None => None,
+            Some(lists) => Some(lists.get(name).cloned()),
+        };
+        targets[at].todo = decide(args, &targets[at], version.as_deref(), *at_least, candidate, host)?;
+    }
+    Ok(targets)
+}
+
+/// What has to be done for a package that may have to be installed. `candidate`: `None` if the lists
+/// could not be asked, `Some(None)` if they do not know the package.
+fn decide(
+    args: &Args,
+    target: &Target,
+    version: Option<&str>,
+    at_least: bool,
+    candidate: Option<Option<Candidate>>,
+    host: &dyn Inspect,
+) -> Result<Todo, Failure> {
+    let name = &target.name;
+    let known = match candidate {
+        Some(Some(candidate)) => candidate,
+        // In a plan the lists may be those from before an update that is only planned.
+        Some(None) if target.installed.is_none() && host.acts() => {
+            return Err(Failure::new(format!("No package matching '{name}' is available")));
+        }
+        Some(None) | None => Candidate { version: None, versions: Vec::new() },
+    };
+    if let Some(wanted) = version {
+        if at_least {
+            let enough = target.installed.as_ref().is_some_and(|package| !apt_lists::newer(wanted, &package.version));
+            return Ok(if enough { Todo::Nothing } else { Todo::Install(name.clone(), known.version) });
+        }
+        let exact = if glob::is_pattern(wanted) { apt_lists::best(&known.versions, wanted) } else { Some(wanted) };
+        let Some(exact) = exact else {
+            return Err(Failure::new(format!("no available version of '{name}' matches '{wanted}'")));
+        };
+        return Ok(Todo::Install(format!("{name}={exact}"), Some(exact.to_owned())));
+    }
+    match (&target.installed, &known.version) {
+        // An earlier task of this plan installs it, in whichever version there will be.
+        (Some(package), _) if package.planned && package.version.is_empty() => Ok(Todo::Nothing),
+        (Some(package), Some(candidate)) if apt_lists::newer(candidate, &package.version) => {
+            Ok(Todo::Install(name.clone(), Some(candidate.clone())))
+        }
+        (Some(package), _) if package.broken && !package.planned => Ok(Todo::Install(name.clone(), known.version)),
+        (Some(_), _) => Ok(Todo::Nothing),
+        (None, Some(candidate)) => Ok(Todo::Install(name.clone(), Some(candidate.clone()))),
+        (None, None) => {
+            let providers = apt_lists::providers(name, host);
+            for provider in &providers {
+                if host.package(provider)?.is_some_and(|package| !package.config_only) {
+                    return Ok(Todo::Provided);
+                }
+            }
+            if providers.is_empty() && host.acts() && args.deb.is_none() && host.stat(Path::new("/usr/bin/apt-cache"))?.is_some()
+            {
+                return Err(Failure::new(format!("No package matching '{name}' is available")));
+            }
+            Ok(Todo::Install(name.clone(), None))
+        }
+    }
+}
+
+/// A package file on the host: installed unless this version (or a newer one) is there.
+fn package_file(path: &Path, args: &Args, host: &dyn Inspect) -> Result<Target, Failure> {
+    if path.to_str().is_some_and(|text| text.contains("://")) {
+        return Err(Failure::new("`deb` is a path on the host; fetch a URL by `get_url` first"));
+    }
+    let shown = path.display().to_string();
+    if host.stat(path)?.is_none() {
+        return Err(Failure::new(format!("there is no package file `{shown}` on the host")));
+    }
+    let line = CommandLine::new(["dpkg-deb", "--show", "--showformat=${Package}\t${Version}", &shown]).env("LC_ALL", "C");
+    let output = host.query(&line)?;
+    let text = output.text();
+    let Some((name, version)) = text.trim().split_once('\t').filter(|_| output.rc == 0) else {
+        return Err(Failure::new(format!("`{shown}` is not a package file: {}", output.error_text().trim())));
+    };
+    let installed = host.package(name)?.filter(|package| !package.config_only);
+    let enough = installed.as_ref().is_some_and(|package| {
+        package.version == version || (!args.allow_downgrade && !args.force && !apt_lists::newer(version, &package.version))
+    });
+    let file = if shown.starts_with('/') { shown } else { format!("./{shown}") };
+    let todo = if enough { Todo::Nothing } else { Todo::Install(file, Some(version.to_owned())) };
+    Ok(Target { name: name.to_owned(), installed, todo })
+}
