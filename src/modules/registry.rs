@@ -151,9 +151,4 @@ static FAMILIES: &[&[Module]] = &[
 ];
 
 #[cfg(test)]
-mod tests {
-    #[test]
-    fn no_name_is_taken_twice() {
-        assert!(super::all().windows(2).all(|pair| pair[0].name < pair[1].name));
-    }
-}
+mod tests;
