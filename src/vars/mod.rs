@@ -1,5 +1,7 @@
 //! Variables: values, where they came from, and which definition wins.
 
+mod convert;
+pub mod python;
 pub mod scope;
 pub mod value;
 

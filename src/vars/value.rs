@@ -32,7 +32,7 @@ pub enum Value {
 pub type Map = IndexMap<Key, Value>;
 
 /// A dictionary key. `str` looks up text keys: `map.get("name")`.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Key {
     /// Text, nearly always.
     Str(Arc<str>),
@@ -44,6 +44,18 @@ pub enum Key {
     Null,
 }
 
+/// Text hashes as `str` does, so that `map.get("name")` finds it.
+impl std::hash::Hash for Key {
+    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+        match self {
+            Self::Str(text) => text.hash(state),
+            Self::Int(number) => number.hash(state),
+            Self::Bool(value) => value.hash(state),
+            Self::Null => 0_u8.hash(state),
+        }
+    }
+}
+
 impl From<&str> for Key {
     fn from(text: &str) -> Self {
         Self::Str(text.into())
@@ -53,6 +65,39 @@ impl From<&str> for Key {
 impl From<String> for Key {
     fn from(text: String) -> Self {
         Self::Str(text.into())
+    }
+}
+
+impl From<Arc<str>> for Key {
+    fn from(text: Arc<str>) -> Self {
+        Self::Str(text)
+    }
+}
+
+impl From<i64> for Key {
+    fn from(number: i64) -> Self {
+        Self::Int(number)
+    }
+}
+
+impl From<Key> for Value {
+    fn from(key: Key) -> Self {
+        match key {
+            Key::Str(text) => Self::Str(text),
+            Key::Int(number) => Self::Int(number),
+            Key::Bool(value) => Self::Bool(value),
+            Key::Null => Self::Null,
+        }
+    }
+}
+
+impl Key {
+    /// The key as text, if it is text.
+    pub fn as_str(&self) -> Option<&str> {
+        match self {
+            Self::Str(text) => Some(text),
+            _ => None,
+        }
     }
 }
 
