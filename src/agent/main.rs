@@ -26,6 +26,7 @@ fn main() -> ExitCode {
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o022));
     // Out of the terminal's reach, if there is one. It fails where this is done already.
     let _ = rustix::process::setsid();
+    leave_unreadable_directory();
     match serve(std::io::stdin(), std::io::stdout(), nonce, Machine::new) {
         Ok(End::Goodbye) => ExitCode::SUCCESS,
         Ok(End::Lost) | Err(_) => ExitCode::from(3),
@@ -36,6 +37,19 @@ fn main() -> ExitCode {
 fn usage() -> ExitCode {
     eprintln!("usage: stead-agent --nonce TEXT\nstead starts this program on the hosts that it manages.");
     ExitCode::from(2)
+}
+
+/// Goes where this user may be: `su` and `sudo` start programs in the login user's home, which
+/// may be private.
+fn leave_unreadable_directory() {
+    use rustix::fs::{Access, access};
+    if access(".", Access::READ_OK | Access::EXEC_OK).is_ok() {
+        return;
+    }
+    let home = std::env::var_os("HOME").map(std::path::PathBuf::from);
+    if home.is_none_or(|home| std::env::set_current_dir(home).is_err()) {
+        let _ = std::env::set_current_dir("/");
+    }
 }
 
 /// `PATH` with the system's directories appended; `None` where it has them all.

@@ -51,6 +51,7 @@ pub(super) enum StartError {
 /// One running agent.
 #[derive(Debug)]
 pub(super) struct AgentSession {
+    #[cfg(test)]
     hello: Hello,
     shared: Arc<Shared>,
     out: mpsc::Sender<Vec<u8>>,
@@ -130,10 +131,17 @@ impl AgentSession {
                 shared.lose(&why, &words);
             }
         });
-        Ok(Self { hello, shared, out, words })
+        Ok(Self {
+            #[cfg(test)]
+            hello,
+            shared,
+            out,
+            words,
+        })
     }
 
     /// What the agent said of itself.
+    #[cfg(test)]
     pub(super) fn hello(&self) -> &Hello {
         &self.hello
     }

@@ -1,10 +1,13 @@
 //! SSH by russh. Nothing outside this folder names that crate.
+//!
+//! `config.rs` finds out how a host is to be reached (inventory, arguments, `ssh_config`),
+//! `stream.rs` opens the byte stream (TCP, jump host, proxy command), `known_hosts.rs` judges the
+//! host's key, `auth.rs` logs in, and `connection.rs` starts commands on what results.
 
-use super::error::SessionError;
-use super::local::Local;
-use super::target::{SessionSettings, Target};
+mod auth;
+mod config;
+mod connection;
+mod known_hosts;
+mod stream;
 
-/// x
-pub(super) async fn connect(target: &Target, _settings: &SessionSettings) -> Result<Local, SessionError> {
-    Err(SessionError::unreachable(format!("{}", target.host)))
-}
+pub(super) use connection::connect;
