@@ -265,7 +265,9 @@ impl Scheduler {
                 let hosts: Vec<u32> = self.once.remove(&node).unwrap_or_default();
                 let hosts: Vec<u32> = hosts.into_iter().filter(|host| self.slot(node, *host) == Slot::Queued).collect();
                 if let Some(first) = hosts.first().copied() {
-                    hosts.iter().for_each(|host| self.start(node, *host));
+                    for host in &hosts {
+                        self.start(node, *host);
+                    }
                     self.nodes[node as usize].running += 1;
                     self.running += 1;
                     let all = hosts.iter().map(|host| *host as usize).collect();
@@ -324,9 +326,13 @@ impl Scheduler {
             self.settle(at, *one);
         }
         if finish == Finish::EndPlay {
-            (0..self.hosts.len() as u32).for_each(|one| self.recheck(one));
+            for one in 0..self.hosts.len() as u32 {
+                self.recheck(one);
+            }
         } else if finish != Finish::Done {
-            hosts.iter().for_each(|one| self.recheck(*one));
+            for one in &hosts {
+                self.recheck(*one);
+            }
         }
         self.release(at);
         self.spread();
