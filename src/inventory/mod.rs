@@ -1,1 +1,16 @@
 //! Hosts and groups: loading, patterns, variables with their origin.
+
+mod beside;
+mod ini;
+mod literal;
+mod load;
+mod model;
+mod pattern;
+mod range;
+#[cfg(test)]
+mod tests;
+mod tree;
+mod words;
+
+pub use model::{ALL, Cycle, Inventory, LOCALHOST, UNGROUPED};
+pub use pattern::Selection;

@@ -1,0 +1,164 @@
+//! `group_vars/` and `host_vars/` beside an inventory or a playbook.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::model::Names;
+use crate::source::{self, Diagnostic, Diagnostics, Node, NodeValue, SourceMap, yaml};
+use crate::vars::{Definition, Origin, Variable, Variables};
+
+/// Files of a group or host are found under its name with one of these, the first one that exists.
+const EXTENSIONS: [&str; 4] = ["", ".yml", ".yaml", ".json"];
+/// Directories in each other.
+const MAX_DEPTH: usize = 20;
+/// How a file begins that is encrypted as a whole.
+const VAULT_HEADER: &str = "$ANSIBLE_VAULT;";
+
+/// What the files in one place define, by group and by host.
+#[derive(Debug, Default)]
+pub(super) struct Beside {
+    pub(super) groups: HashMap<Arc<str>, Arc<Variables>>,
+    pub(super) hosts: HashMap<Arc<str>, Arc<Variables>>,
+}
+
+impl Beside {
+    /// Reads the files of these groups and hosts in `directory`; files of other names are ignored.
+    pub(super) fn read<'a>(
+        map: &SourceMap,
+        directory: &Path,
+        groups: impl Iterator<Item = &'a Arc<str>>,
+        hosts: impl Iterator<Item = &'a Arc<str>>,
+        names: &mut Names,
+        diagnostics: &mut Diagnostics,
+    ) -> Self {
+        let mut read = |folder: &str, entities: &mut dyn Iterator<Item = &'a Arc<str>>| {
+            let folder = directory.join(folder);
+            let entries = entries(&folder, diagnostics);
+            let mut found = HashMap::new();
+            if entries.is_empty() {
+                return found;
+            }
+            for name in entities {
+                let file =
+                    EXTENSIONS.iter().map(|extension| format!("{name}{extension}")).find(|file| entries.contains_key(file));
+                let Some(file) = file else { continue };
+                let mut files = Vec::new();
+                collect(&folder.join(&file), entries[&file], 0, &mut files, diagnostics);
+                let mut variables = Variables::new();
+                for path in files {
+                    read_variables(map, &path, names, &mut variables, diagnostics);
+                }
+                found.insert(Arc::clone(name), Arc::new(variables));
+            }
+            found
+        };
+        let groups = read("group_vars", &mut { groups });
+        let hosts = read("host_vars", &mut { hosts });
+        Self { groups, hosts }
+    }
+}
+
+/// Names in a directory, sorted, and whether each is a directory. Nothing if there is none.
+fn entries(directory: &Path, diagnostics: &mut Diagnostics) -> BTreeMap<String, bool> {
+    let listing = match std::fs::read_dir(directory) {
+        Ok(listing) => listing,
+        Err(error) if matches!(error.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory) => {
+            return BTreeMap::new();
+        }
+        Err(error) => {
+            let problem = format!("cannot read the directory `{}`: {error}", directory.display());
+            diagnostics.push(Diagnostic::error("unreadable-file", problem));
+            return BTreeMap::new();
+        }
+    };
+    listing
+        .filter_map(Result::ok)
+        .filter_map(|entry| {
+            let name = entry.file_name().into_string().ok()?;
+            let is_directory = std::fs::metadata(entry.path()).is_ok_and(|meta| meta.is_dir());
+            Some((name, is_directory))
+        })
+        .collect()
+}
+
+/// A file, or the files of a directory in the order of their names. As in Ansible, names that
+/// begin with `.` or end with `~` are left out, so are directories with a dot in their name and
+/// files whose extension is not one of YAML or JSON.
+fn collect(path: &Path, is_directory: bool, depth: usize, files: &mut Vec<PathBuf>, diagnostics: &mut Diagnostics) {
+    if !is_directory {
+        files.push(path.to_owned());
+        return;
+    }
+    if depth > MAX_DEPTH {
+        let problem = format!("more than {MAX_DEPTH} directories in each other at `{}`", path.display());
+        diagnostics.push(Diagnostic::error("unreadable-file", problem).hint("is there a symbolic link that leads back up?"));
+        return;
+    }
+    for (name, is_directory) in entries(path, diagnostics) {
+        let extension = Path::new(&name).extension().and_then(|extension| extension.to_str());
+        let wanted = match extension {
+            None => true,
+            Some(extension) => !is_directory && matches!(extension, "yml" | "yaml" | "json"),
+        };
+        if wanted && !name.starts_with('.') && !name.ends_with('~') {
+            collect(&path.join(&name), is_directory, depth + 1, files, diagnostics);
+        }
+    }
+}
+
+fn read_variables(map: &SourceMap, path: &Path, names: &mut Names, variables: &mut Variables, diagnostics: &mut Diagnostics) {
+    let file = match source::load(map, path) {
+        Ok(file) => file,
+        Err(problem) => return diagnostics.push(*problem),
+    };
+    if map.text(file).starts_with(VAULT_HEADER) {
+        let problem = format!("`{}` is encrypted as a whole, which is not supported yet", path.display());
+        diagnostics.push(
+            Diagnostic::error("encrypted-file", problem)
+                .hint("encrypt single values instead (`name: !vault |`), or decrypt the file"),
+        );
+        return;
+    }
+    let (node, problems) = yaml::parse_one(map, file);
+    let broken = problems.has_errors();
+    diagnostics.extend(problems);
+    if !broken {
+        add_variables(&node, names, variables, diagnostics);
+    }
+}
+
+/// Adds the variables of a mapping; later definitions win.
+pub(super) fn add_variables(node: &Node, names: &mut Names, variables: &mut Variables, diagnostics: &mut Diagnostics) {
+    let map = match &node.value {
+        NodeValue::Map(map) => map,
+        NodeValue::Null => return,
+        _ => {
+            diagnostics.push(
+                Diagnostic::error(
+                    "invalid-variables",
+                    format!("variables are a mapping (`name: value`), and this is {}", node.kind()),
+                )
+                .at(node.span, "expected a mapping"),
+            );
+            return;
+        }
+    };
+    variables.reserve_exact(map.entries.len());
+    for (key, value) in &map.entries {
+        let Some(name) = key.as_str() else {
+            diagnostics.push(
+                Diagnostic::error("invalid-variables", format!("a variable's name is text, and this is {}", key.kind()))
+                    .at(key.span, "used as a name")
+                    .hint("names consist of letters, digits and `_`; quote a name that looks like a number or a boolean"),
+            );
+            continue;
+        };
+        variables.insert(names.get(name), variable(value.clone(), key.span));
+    }
+}
+
+/// A definition in a file: `span` is where its name stands.
+pub(super) fn variable(value: Node, span: source::Span) -> Variable {
+    Variable { definition: Definition::Source(value), origin: Origin::File(span) }
+}

@@ -1,0 +1,194 @@
+//! From `-i` to an inventory: files, directories and lists of names, and the variable files beside
+//! them.
+
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::beside::Beside;
+use super::model::{Inventory, LOCALHOST, Names, UNGROUPED};
+use super::{ini, range, tree};
+use crate::source::{self, Diagnostic, Diagnostics, NodeValue, SourceMap, Span};
+
+/// In a directory, files that end so are not inventories.
+const IGNORED_ENDINGS: [&str; 14] =
+    [".pyc", ".pyo", ".swp", ".bak", "~", ".rpm", ".md", ".txt", ".rst", ".orig", ".cfg", ".retry", ".ini~", ".toml~"];
+/// In a directory, these belong to variables.
+const IGNORED_NAMES: [&str; 3] = ["group_vars", "host_vars", "vars_plugins"];
+/// Directories in each other.
+const MAX_DEPTH: usize = 10;
+
+impl Inventory {
+    /// Reads all sources, each a path or a list of names with a comma in it, and the `group_vars`
+    /// and `host_vars` beside them. A later source wins over an earlier one.
+    pub fn load(map: &SourceMap, sources: &[impl AsRef<str>]) -> (Self, Diagnostics) {
+        let mut loader = Loader { map, inventory: Self::default(), names: Names::default(), diagnostics: Diagnostics::default() };
+        let mut places: Vec<PathBuf> = Vec::new();
+        for source in sources {
+            let source = source.as_ref();
+            let path = Path::new(source);
+            if source.contains(',') && !path.exists() {
+                loader.names(source);
+                continue;
+            }
+            loader.path(path, 0);
+            let place = if path.is_dir() { path } else { path.parent().unwrap_or(path) };
+            if !places.iter().any(|other| other == place) {
+                places.push(place.to_owned());
+            }
+        }
+        loader.inventory.settle();
+        for place in places {
+            let beside = loader.inventory.read_beside(map, &place, &mut loader.names, &mut loader.diagnostics);
+            loader.inventory.beside.push(Arc::new(beside));
+        }
+        (loader.inventory, loader.diagnostics)
+    }
+
+    /// Reads the `group_vars` and `host_vars` beside a playbook; those of an earlier playbook no
+    /// longer count.
+    pub fn load_beside_playbook(&mut self, map: &SourceMap, directory: &Path) -> Diagnostics {
+        let mut diagnostics = Diagnostics::default();
+        let beside = self.read_beside(map, directory, &mut Names::default(), &mut diagnostics);
+        self.beside_playbook = Some(Arc::new(beside));
+        diagnostics
+    }
+
+    fn read_beside(&self, map: &SourceMap, directory: &Path, names: &mut Names, diagnostics: &mut Diagnostics) -> Beside {
+        // This machine is there even if nobody names it.
+        let implicit: Vec<Arc<str>> = LOCALHOST.iter().filter(|name| !self.has_host(name)).map(|name| Arc::from(*name)).collect();
+        // A name with a slash (a path to a chroot) has no file of its own.
+        let hosts = self.hosts().chain(&implicit).filter(|name| !name.contains('/'));
+        let groups = self.group_names().filter(|name| !name.contains('/'));
+        Beside::read(map, directory, groups, hosts, names, diagnostics)
+    }
+}
+
+struct Loader<'a> {
+    map: &'a SourceMap,
+    inventory: Inventory,
+    names: Names,
+    diagnostics: Diagnostics,
+}
+
+impl Loader<'_> {
+    /// `web1,web2:2222,`
+    fn names(&mut self, list: &str) {
+        let mut file = None;
+        let mut at = 0;
+        for part in list.split(',') {
+            let name = part.trim();
+            let start = at + (part.len() - part.trim_start().len());
+            at += part.len() + 1;
+            if name.is_empty() {
+                continue;
+            }
+            let file = *file.get_or_insert_with(|| self.map.add(Path::new("<inventory list>"), list));
+            let span = Span { file, start: start as u32, end: (start + name.len()) as u32 };
+            match range::split_port(name) {
+                Ok((host, port)) => {
+                    self.inventory.add_host_to_group(host, UNGROUPED);
+                    if let Some(port) = port {
+                        let value = source::Node { span, value: NodeValue::Int(i64::from(port)) };
+                        let name = self.names.get("ansible_port");
+                        self.inventory.set_host_variable(host, name, super::beside::variable(value, span));
+                    }
+                }
+                Err(message) => self.diagnostics.push(Diagnostic::error("inventory-syntax", message).at(span, "in this name")),
+            }
+        }
+    }
+
+    fn path(&mut self, path: &Path, depth: usize) {
+        let shown = path.display();
+        let meta = match std::fs::metadata(path) {
+            Ok(meta) => meta,
+            Err(error) => {
+                let reason = if error.kind() == std::io::ErrorKind::NotFound {
+                    "there is no such file or directory".to_owned()
+                } else {
+                    error.to_string()
+                };
+                self.diagnostics.push(
+                    Diagnostic::error("inventory-source", format!("cannot read the inventory `{shown}`: {reason}"))
+                        .hint("a list of host names needs a comma: `-i web1,`"),
+                );
+                return;
+            }
+        };
+        if meta.is_dir() {
+            return self.directory(path, depth);
+        }
+        if begins_like_a_program(path) {
+            self.diagnostics.push(
+                Diagnostic::error(
+                    "inventory-program",
+                    format!("the inventory `{shown}` is a program, which is not supported yet"),
+                )
+                .hint("write its output to a file (`ansible-inventory --list --export --yaml`) and use that"),
+            );
+            return;
+        }
+        let file = match source::load(self.map, path) {
+            Ok(file) => file,
+            Err(problem) => return self.diagnostics.push(*problem),
+        };
+        let text = self.map.text(file);
+        let extension = path.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
+        let read = match extension {
+            "yml" | "yaml" | "json" => tree::read,
+            "toml" => {
+                let problem = format!("the inventory `{shown}` is written in TOML, which is not supported");
+                return self.diagnostics.push(Diagnostic::error("inventory-format", problem).hint("write it as YAML or INI"));
+            }
+            _ if looks_like_yaml(&text) => tree::read,
+            _ => ini::read,
+        };
+        read(&mut self.inventory, self.map, file, &mut self.names, &mut self.diagnostics);
+    }
+
+    fn directory(&mut self, path: &Path, depth: usize) {
+        let failed = |reason: &str| {
+            Diagnostic::error("inventory-source", format!("cannot read the inventory `{}`: {reason}", path.display()))
+        };
+        if depth > MAX_DEPTH {
+            return self.diagnostics.push(failed("too many directories in each other"));
+        }
+        let mut entries = match std::fs::read_dir(path) {
+            Ok(listing) => {
+                listing.filter_map(Result::ok).filter_map(|entry| entry.file_name().into_string().ok()).collect::<Vec<_>>()
+            }
+            Err(error) => return self.diagnostics.push(failed(&error.to_string())),
+        };
+        entries.sort_unstable();
+        for name in entries {
+            let ignored = name.starts_with('.')
+                || IGNORED_NAMES.contains(&name.as_str())
+                || IGNORED_ENDINGS.iter().any(|ending| name.ends_with(ending));
+            if !ignored {
+                self.path(&path.join(name), depth + 1);
+            }
+        }
+    }
+}
+
+/// A script (`#!`) or a binary.
+fn begins_like_a_program(path: &Path) -> bool {
+    let mut first = [0; 4];
+    let read = std::fs::File::open(path).and_then(|file| file.take(4).read(&mut first)).unwrap_or(0);
+    first[..read].starts_with(b"#!") || first[..read] == *b"\x7fELF"
+}
+
+/// A file without a telling extension is YAML if its first line says so.
+fn looks_like_yaml(text: &str) -> bool {
+    let Some(line) =
+        text.lines().map(str::trim_end).find(|line| !line.trim().is_empty() && !line.trim_start().starts_with(['#', ';']))
+    else {
+        return false;
+    };
+    if line.starts_with("---") || line.starts_with('{') || line.starts_with("%YAML") {
+        return true;
+    }
+    let key = line.strip_suffix(':').or_else(|| line.split_once(": ").map(|(key, _)| key));
+    key.is_some_and(|key| !key.is_empty() && !key.starts_with('[') && !key.contains([' ', '=']))
+}
