@@ -2,5 +2,14 @@
 //!
 //! What a test needs and this machine lacks (root, systemd-nspawn ...) makes it skip, aloud.
 
+mod bad_input;
+mod become_root;
+mod drift;
+mod examples;
+mod fleet;
 mod lab;
+mod links;
+mod plan;
+mod project;
 mod support;
+mod workloads;
