@@ -88,11 +88,18 @@ pub const fn query<Q: Query>(name: &'static str, examples: &'static str) -> Modu
         check: check::<Q::Args>,
         claims: |_| Claims::default(),
         run: |options, host| {
-            parse::<Q::Args>(options)
-                .and_then(|args| Q::query(&args, host.inspect()))
-                .map_or_else(Outcome::failed, |result| Outcome::new(Ending::Ok, result))
+            parse::<Q::Args>(options).and_then(|args| Q::query(&args, host.inspect())).map_or_else(Outcome::failed, looked)
         },
     }
+}
+
+/// The outcome of a query; its `warnings` are things worth saying, not a result.
+fn looked(mut result: Map<String, Value>) -> Outcome {
+    let warnings = match result.remove("warnings") {
+        Some(Value::Array(texts)) => texts.iter().filter_map(|text| text.as_str().map(str::to_owned)).collect(),
+        _ => Vec::new(),
+    };
+    Outcome { warnings, ..Outcome::new(Ending::Ok, result) }
 }
 
 /// A command module for the table.

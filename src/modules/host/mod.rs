@@ -247,6 +247,27 @@ pub enum Effect {
     PackageLists,
 }
 
+/// Size of a file system, as `statvfs` has it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FileSystem {
+    /// Bytes in a block, for the counts of blocks.
+    pub block_size: u64,
+    /// Blocks.
+    pub blocks: u64,
+    /// Free blocks.
+    pub blocks_free: u64,
+    /// Blocks free for everybody.
+    pub blocks_available: u64,
+    /// Inodes.
+    pub inodes: u64,
+    /// Free inodes.
+    pub inodes_free: u64,
+    /// Inodes free for everybody.
+    pub inodes_available: u64,
+    /// Bytes that are best read at once.
+    pub preferred_block_size: u64,
+}
+
 /// Attributes to be set on a path; `None` leaves one as it is.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Attributes {
@@ -329,6 +350,27 @@ pub trait Inspect {
     /// Opens a TCP connection from the host itself; nothing is sent.
     fn connect(&self, address: std::net::SocketAddr, within: Duration) -> std::io::Result<std::net::TcpStream> {
         std::net::TcpStream::connect_timeout(&address, within)
+    }
+    /// Size of the file system that holds a path; `None` if it does not answer within this time (a
+    /// dead network mount).
+    fn file_system(&self, path: &Path, within: Duration) -> Option<FileSystem> {
+        let (answer, wait) = std::sync::mpsc::channel();
+        let path = path.to_owned();
+        // The thread of a look that hangs stays behind; nothing can end it.
+        std::thread::spawn(move || {
+            let _ = answer.send(rustix::fs::statvfs(&path).ok());
+        });
+        let found = wait.recv_timeout(within).ok()??;
+        Some(FileSystem {
+            block_size: found.f_frsize,
+            blocks: found.f_blocks,
+            blocks_free: found.f_bfree,
+            blocks_available: found.f_bavail,
+            inodes: found.f_files,
+            inodes_free: found.f_ffree,
+            inodes_available: found.f_favail,
+            preferred_block_size: found.f_bsize,
+        })
     }
     /// Lets time pass.
     fn pause(&self, time: Duration) {
