@@ -3,12 +3,20 @@
 use crate::registry::{self, Module};
 
 pub(crate) mod attributes;
+pub mod blockinfile;
 pub mod copy;
 pub mod copy_tree;
+pub(crate) mod edit;
+pub mod fetch;
 pub mod file;
+pub mod lineinfile;
 pub mod mode;
 pub mod offer;
 pub(crate) mod paths;
+pub(crate) mod pattern;
+pub mod replace;
+pub mod slurp;
+pub mod stat;
 pub(crate) mod state;
 pub mod template;
 pub(crate) mod times;
@@ -16,8 +24,14 @@ pub mod tree;
 
 /// The modules of this family.
 pub(crate) const MODULES: &[Module] = &[
+    registry::resource::<blockinfile::BlockInFile>("blockinfile", blockinfile::EXAMPLES),
     registry::resource::<copy::Copy>("copy", copy::EXAMPLES),
     registry::resource::<copy_tree::CopyTree>("copy_tree", copy_tree::EXAMPLES),
+    registry::query::<fetch::Fetch>("fetch", fetch::EXAMPLES),
     registry::resource::<file::File>("file", file::EXAMPLES),
+    registry::resource::<lineinfile::LineInFile>("lineinfile", lineinfile::EXAMPLES),
+    registry::resource::<replace::Replace>("replace", replace::EXAMPLES),
+    registry::query::<slurp::Slurp>("slurp", slurp::EXAMPLES),
+    registry::query::<stat::Stat>("stat", stat::EXAMPLES),
     registry::resource::<template::Template>("template", template::EXAMPLES),
 ];
