@@ -38,8 +38,12 @@ pub struct HostSession {
     settings: Arc<SessionSettings>,
     contents: Contents,
     way: Way,
-    agents: Mutex<HashMap<String, Arc<OnceCell<AgentSession>>>>,
+    agents: Mutex<HashMap<String, Agent>>,
 }
+
+/// An identity's agent. A refusal is kept as well: a wrong password is tried once, not once for
+/// every task, which would lock the account.
+type Agent = Arc<OnceCell<Result<AgentSession, SessionError>>>;
 
 enum Way {
     /// Through a shell on the host.
@@ -71,13 +75,13 @@ impl HostSession {
     /// Runs one task as `identity`, starting that identity's agent if it is the first.
     pub async fn run(&self, identity: &Identity, task: Task) -> Result<Outcome, SessionError> {
         let agent = self.agent(identity).await?;
-        agent.get().expect("it was started").run(task).await
+        started(&agent)?.run(task).await
     }
 
     /// Takes the host's advisory lock for the life of the session; the holder's text if taken.
     pub async fn lock(&self, identity: &Identity, owner: &str, wait: Duration) -> Result<Option<String>, SessionError> {
         let agent = self.agent(identity).await?;
-        agent.get().expect("it was started").lock(owner, wait).await
+        started(&agent)?.lock(owner, wait).await
     }
 
     /// Runs a command line through the login shell, without an agent (the `raw` module).
@@ -91,6 +95,9 @@ impl HostSession {
             Identity::Become(how) => {
                 let nonce = push::nonce();
                 let entering = format!("echo {} {nonce} entered; {command}", script::SAYS);
+                if let Some(Some(Err(refused))) = self.agents.lock().await.get(&key(identity)).map(|agent| agent.get()) {
+                    return Err(refused.clone());
+                }
                 let process = privilege::enter(exec.as_ref(), identity, &entering, &nonce, &words).await?;
                 (process, Some((how, format!("{} {nonce} entered\n", script::SAYS))))
             }
@@ -138,24 +145,25 @@ impl HostSession {
     /// Says goodbye to all agents and closes the connection.
     pub async fn close(&self) {
         let agents: Vec<_> = self.agents.lock().await.drain().map(|(_, agent)| agent).collect();
-        futures::future::join_all(agents.iter().filter_map(|agent| agent.get()).map(AgentSession::goodbye)).await;
+        futures::future::join_all(agents.iter().filter_map(|agent| agent.get()?.as_ref().ok()).map(AgentSession::goodbye)).await;
         if let Way::Shell(exec) = &self.way {
             exec.close().await;
         }
     }
 
     /// The identity's agent, started if it is not there yet.
-    async fn agent(&self, identity: &Identity) -> Result<Arc<OnceCell<AgentSession>>, SessionError> {
+    async fn agent(&self, identity: &Identity) -> Result<Agent, SessionError> {
         let identity = self.effective(identity);
-        let key = match identity {
-            Identity::Login => String::new(),
-            Identity::Become(how) => format!("{}\0{}\0{}", how.method, how.user, how.flags.join("\0")),
-        };
-        let cell = Arc::clone(self.agents.lock().await.entry(key).or_default());
+        let cell = Arc::clone(self.agents.lock().await.entry(key(identity)).or_default());
         cell.get_or_try_init(|| async {
-            match &self.way {
+            let agent = match &self.way {
                 Way::Shell(exec) => push::start(exec.as_ref(), identity, &self.contents, self.settings.connect_timeout).await,
                 Way::Memory(world) => world.start(&self.target.host, &self.contents).await,
+            };
+            match agent {
+                Err(error @ SessionError::Refused { .. }) => Ok(Err(error)),
+                Err(error) => Err(error),
+                Ok(agent) => Ok(Ok(agent)),
             }
         })
         .await?;
@@ -169,6 +177,21 @@ impl HostSession {
             _ => identity,
         }
     }
+}
+
+/// What tells agents of one host apart.
+fn key(identity: &Identity) -> String {
+    match identity {
+        Identity::Login => String::new(),
+        Identity::Become(how) => {
+            let secret = how.password.as_ref().map(|password| stead_modules::change::sha256(password.reveal().as_bytes()));
+            format!("{}\0{}\0{}\0{secret:?}", how.method, how.user, how.flags.join("\0"))
+        }
+    }
+}
+
+fn started(agent: &Agent) -> Result<&AgentSession, SessionError> {
+    agent.get().expect("it was awaited").as_ref().map_err(Clone::clone)
 }
 
 #[cfg(test)]

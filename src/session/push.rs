@@ -26,29 +26,64 @@ pub(super) async fn start(
     contents: &Contents,
     deadline: Duration,
 ) -> Result<AgentSession, SessionError> {
-    let agents = embedded::agents();
-    if agents.is_empty() {
+    let embedded = embedded::agents();
+    if embedded.is_empty() {
         return Err(
             SessionError::unreachable("this build of stead carries no agents").hint("build it again without `STEAD_AGENT=none`")
         );
     }
-    let answer = match attempt(exec, identity, contents, deadline, agents).await? {
-        Attempt::Started(session) => return Ok(*session),
-        Attempt::Answered(answer) if answer.missing.is_some() => answer,
-        // It is there but does not run: ask what can be used, and install it anew.
-        Attempt::Answered(_) => match attempt(exec, identity, contents, deadline, &[]).await? {
+    let mut agents = embedded;
+    let mut skip = 0;
+    let mut installed = false;
+    let mut reasons = Vec::new();
+    loop {
+        let answer = match attempt(exec, identity, contents, deadline, agents, skip).await? {
             Attempt::Started(session) => return Ok(*session),
             Attempt::Answered(answer) => answer,
-        },
-    };
-    install(exec, identity, &answer, agents).await?;
-    match attempt(exec, identity, contents, deadline, agents).await? {
-        Attempt::Started(session) => Ok(*session),
-        Attempt::Answered(answer) => {
-            let why = format!("the agent was installed but does not start{}", list(&answer.unusable));
-            Err(SessionError::unreachable(why))
+        };
+        if installed {
+            return Err(SessionError::unreachable("the agent was installed but does not start"));
+        }
+        if answer.missing.is_none() {
+            if agents.is_empty() {
+                return Err(SessionError::unreachable("the host's shell does not do what it is told"));
+            }
+            // It is there but does not run: find a place, and install it anew.
+            agents = &[];
+            continue;
+        }
+        let agent = fitting(&answer, embedded)?;
+        reasons.extend(answer.unusable);
+        let Some(place) = answer.usable else {
+            let message = format!("the agent cannot be installed in any directory: {}", reasons.join("; "));
+            let hint = "give the user one directory of its own where programs may be run";
+            return Err(SessionError::unreachable(message).hint(hint));
+        };
+        match send(exec, identity, agent, place, answer.gzip).await {
+            Ok(()) => {
+                installed = true;
+                agents = embedded;
+                skip = 0;
+            }
+            Err(Sending::Session(error)) => return Err(error),
+            Err(Sending::Place(why)) => {
+                reasons.push(why);
+                skip = place;
+            }
         }
     }
+}
+
+/// The agent for the host's architecture.
+fn fitting(answer: &Answer, agents: &'static [EmbeddedAgent]) -> Result<&'static EmbeddedAgent, SessionError> {
+    let machine = answer.missing.as_deref().unwrap_or_default();
+    let arch = if machine == "arm64" { "aarch64" } else { machine };
+    agents.iter().find(|agent| agent.arch == arch).ok_or_else(|| {
+        let have: Vec<&str> = agents.iter().map(|agent| agent.arch).collect();
+        let message = format!("there is no agent for architecture `{}`", readable(arch.as_bytes()));
+        SessionError::unreachable(message)
+            .hint(format!("this build of stead has agents for: {}; `cargo xtask agent` says what others need", have.join(", ")))
+    })
 }
 
 enum Attempt {
@@ -63,10 +98,11 @@ async fn attempt(
     contents: &Contents,
     deadline: Duration,
     agents: &[EmbeddedAgent],
+    skip: usize,
 ) -> Result<Attempt, SessionError> {
     let nonce = nonce();
     let words = LastWords::default();
-    let script = script::start(agents, &nonce);
+    let script = script::start(agents, skip, &nonce);
     let process = privilege::enter(exec, identity, &script, &nonce, &words).await?;
     let mut status = process.status;
     let started =
@@ -95,30 +131,6 @@ async fn attempt(
                 .hint("stead needs a login shell that runs commands, and `/bin/sh`")
         }
     })
-}
-
-/// Sends the agent into the first directory that takes it.
-async fn install(exec: &dyn Exec, identity: &Identity, answer: &Answer, agents: &[EmbeddedAgent]) -> Result<(), SessionError> {
-    let machine = answer.missing.as_deref().unwrap_or_default();
-    let arch = if machine == "arm64" { "aarch64" } else { machine };
-    let Some(agent) = agents.iter().find(|agent| agent.arch == arch) else {
-        let have: Vec<&str> = agents.iter().map(|agent| agent.arch).collect();
-        let message = format!("there is no agent for architecture `{}`", readable(arch.as_bytes()));
-        return Err(SessionError::unreachable(message).hint(format!(
-            "this build of stead has agents for: {}; `cargo xtask agent` says what others need",
-            have.join(", ")
-        )));
-    };
-    let mut reasons = answer.unusable.clone();
-    for &place in &answer.usable {
-        match send(exec, identity, agent, place, answer.gzip).await {
-            Ok(()) => return Ok(()),
-            Err(Sending::Session(error)) => return Err(error),
-            Err(Sending::Place(why)) => reasons.push(why),
-        }
-    }
-    let message = format!("the agent cannot be installed in any directory{}", list(&reasons));
-    Err(SessionError::unreachable(message).hint("give the user one directory of its own where programs may be run"))
 }
 
 enum Sending {
@@ -167,10 +179,6 @@ async fn send(exec: &dyn Exec, identity: &Identity, agent: &EmbeddedAgent, place
 /// A word that nobody can guess.
 pub(super) fn nonce() -> String {
     format!("{:032x}", rand::random::<u128>())
-}
-
-fn list(reasons: &[String]) -> String {
-    if reasons.is_empty() { String::new() } else { format!(": {}", reasons.join("; ")) }
 }
 
 fn first_said(first: &str, second: &str) -> String {
