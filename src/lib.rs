@@ -4,6 +4,8 @@
 //! Folders, lowest layer first; a folder uses only folders above it in this list
 //! (`tests/architecture.rs` checks that).
 
+pub mod actions;
+pub mod ansible;
 pub mod graph;
 pub mod inventory;
 pub mod lab;

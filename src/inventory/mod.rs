@@ -10,6 +10,7 @@ mod range;
 #[cfg(test)]
 mod tests;
 mod tree;
+mod view;
 mod words;
 
 pub use model::{ALL, Cycle, Inventory, LOCALHOST, UNGROUPED};

@@ -1,5 +1,22 @@
 //! Doing it: events, scheduler, dispatch.
 
+pub mod connection;
+pub mod dispatch;
 pub mod event;
+pub mod facts;
+pub mod handlers;
+pub mod include;
+pub mod looping;
+pub mod play;
+pub mod redact;
+pub mod result;
 pub mod scheduler;
+pub mod scope;
+pub mod settings;
+pub mod state;
 pub mod summary;
+pub mod tally;
+pub mod task;
+
+pub use play::run;
+pub use settings::RunSettings;

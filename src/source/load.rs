@@ -9,6 +9,11 @@ use super::map::{FileId, SourceMap, Span};
 /// The largest text file that is read: an inventory of 10,000 hosts with 50 variables has about 15 MB.
 pub const MAX_BYTES: u64 = 64 << 20;
 
+/// Like [`load`], but a file that is in the map already is not read again.
+pub fn once(map: &SourceMap, path: &Path) -> Result<FileId, Box<Diagnostic>> {
+    map.find(path).map_or_else(|| load(map, path), Ok)
+}
+
 /// Reads a UTF-8 file; its path in messages is the path as given.
 pub fn load(map: &SourceMap, path: &Path) -> Result<FileId, Box<Diagnostic>> {
     let shown = path.display();

@@ -52,6 +52,12 @@ impl SourceMap {
         FileId(files.len() as u32 - 1)
     }
 
+    /// The file that was added last under this path.
+    pub fn find(&self, path: &Path) -> Option<FileId> {
+        let files = self.files.read().expect("no thread panics while adding a file");
+        files.iter().rposition(|file| file.path == path).map(|at| FileId(at as u32))
+    }
+
     fn file(&self, id: FileId) -> Arc<SourceFile> {
         Arc::clone(&self.files.read().expect("no thread panics while adding a file")[id.0 as usize])
     }

@@ -62,6 +62,38 @@ pub enum Precedence {
     Magic,
 }
 
+impl Precedence {
+    /// The level in words.
+    pub fn describe(self) -> &'static str {
+        match self {
+            Self::Builtin => "stead's own default",
+            Self::RoleDefaults => "a role's defaults",
+            Self::InventoryGroup => "a group in the inventory",
+            Self::InventoryGroupVarsAll => "group_vars/all beside the inventory",
+            Self::PlaybookGroupVarsAll => "group_vars/all beside the playbook",
+            Self::InventoryGroupVars => "group_vars beside the inventory",
+            Self::PlaybookGroupVars => "group_vars beside the playbook",
+            Self::InventoryHost => "the host in the inventory",
+            Self::InventoryHostVars => "host_vars beside the inventory",
+            Self::PlaybookHostVars => "host_vars beside the playbook",
+            Self::Facts => "facts",
+            Self::PlayVars => "the play's vars",
+            Self::PlayVarsPrompt => "the play's vars_prompt",
+            Self::PlayVarsFiles => "the play's vars_files",
+            Self::RoleVars => "a role's vars",
+            Self::BlockVars => "a block's vars",
+            Self::TaskVars => "the task's vars",
+            Self::IncludeVars => "include_vars",
+            Self::SetFact => "set_fact or register",
+            Self::RoleParams => "a role's parameters",
+            Self::IncludeParams => "an include's parameters",
+            Self::Loop => "the loop",
+            Self::ExtraVars => "the command line",
+            Self::Magic => "a magic variable",
+        }
+    }
+}
+
 /// Where a definition stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Origin {

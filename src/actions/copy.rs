@@ -1,0 +1,136 @@
+//! `copy`: content, a file or a directory of the project, written on the host.
+
+use std::path::Path;
+
+use serde_json::{Map as JsonMap, Value as Json, json};
+use stead_modules::args::ArgError;
+use stead_modules::{args, registry};
+
+use super::{ActionContext, ActionError, Done};
+use crate::vars::Value;
+
+args! {
+    /// Options of `copy` that the controller uses up.
+    pub struct Args {
+        /// A file or directory of the project (with `remote_src`: of the host); a directory with `/` at its end means its contents.
+        src: Option<String>,
+        /// Follow symbolic links of the project while copying a directory.
+        local_follow: bool = true,
+        /// Decrypt an encrypted source. Encrypted files are not supported: the option has no effect on others.
+        decrypt: bool = true,
+    }
+}
+
+/// Checks what the host is asked for.
+pub(super) fn check(options: &JsonMap<String, Json>) -> Vec<ArgError> {
+    let mut rest = options.clone();
+    for name in ["local_follow", "decrypt"] {
+        rest.remove(name);
+    }
+    let Some(module) = registry::find("copy") else { return Vec::new() };
+    let known: Vec<&str> = (module.fields)().iter().map(|field| field.name).collect();
+    if !known.contains(&"src") {
+        rest.remove("src");
+    }
+    (module.check)(&rest).into_iter().filter(|error| !error.option.starts_with("stead_")).collect()
+}
+
+pub(super) async fn run(context: &ActionContext<'_>) -> Result<Done, ActionError> {
+    let mut options = context.json_options()?;
+    for name in ["local_follow", "decrypt"] {
+        options.remove(name);
+    }
+    let flags = (context.flag("remote_src", false), context.flag("local_follow", true));
+    let (remote, follow) = match flags {
+        (Ok(remote), Ok(follow)) => (remote, follow),
+        (Err(problem), _) | (_, Err(problem)) => return Ok(Done::failed(problem)),
+    };
+    if let Some(content) = options.get("content").filter(|content| content.is_array() || content.is_object()) {
+        options.insert("content".into(), Json::String(content.to_string()));
+    }
+    let Some(src) = context.text("src").filter(|_| !remote) else {
+        return Ok(context.agent.module("copy", options).await?.into());
+    };
+    if options.contains_key("content") {
+        return Ok(Done::failed("`src` and `content` exclude each other"));
+    }
+    options.remove("src");
+    let Some(path) = context.find("files", &src) else { return Ok(context.not_found("files", &src)) };
+    if path.is_dir() {
+        return tree(context, &path, &src, follow, options).await;
+    }
+    let (sha256, size, mode) = match context.digests.offer(&path, context.contents) {
+        Ok(offered) => offered,
+        Err(error) => return Ok(Done::failed(format!("cannot read `{}`: {error}", path.display()))),
+    };
+    options.insert("stead_source".into(), json!({"sha256": sha256, "size": size, "mode": mode}));
+    options.insert("stead_basename".into(), json!(path.file_name().map(|name| name.to_string_lossy())));
+    let mut done = Done::from(context.agent.module("copy", options).await?);
+    done.result.entry("src".into()).or_insert_with(|| Value::from(path.display().to_string()));
+    Ok(done)
+}
+
+/// A directory: one manifest of digests, one request.
+async fn tree(
+    context: &ActionContext<'_>,
+    path: &Path,
+    src: &str,
+    follow: bool,
+    mut options: JsonMap<String, Json>,
+) -> Result<Done, ActionError> {
+    let mut entries = Vec::new();
+    let prefix = if src.ends_with('/') {
+        String::new()
+    } else {
+        path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
+    };
+    if !prefix.is_empty() {
+        entries.push(json!({"path": prefix, "directory": true, "mode": mode(path)}));
+    }
+    if let Err(error) = list(context, path, &prefix, follow, &mut entries) {
+        return Ok(Done::failed(format!("cannot read `{}`: {error}", path.display())));
+    }
+    options.insert("manifest".into(), Json::Array(entries));
+    for name in ["remote_src", "follow", "checksum"] {
+        options.remove(name);
+    }
+    if let Some(validate) = options.remove("validate").filter(|value| !value.is_null()) {
+        return Ok(Done::failed(format!("`validate` ({validate}) cannot be used with a directory")));
+    }
+    let mut done = Done::from(context.agent.module("copy_tree", options).await?);
+    done.result.entry("src".into()).or_insert_with(|| Value::from(path.display().to_string()));
+    Ok(done)
+}
+
+fn mode(path: &Path) -> u32 {
+    use std::os::unix::fs::PermissionsExt as _;
+    std::fs::metadata(path).map_or(0o755, |meta| meta.permissions().mode() & 0o7777)
+}
+
+fn list(
+    context: &ActionContext<'_>,
+    directory: &Path,
+    prefix: &str,
+    follow: bool,
+    entries: &mut Vec<Json>,
+) -> std::io::Result<()> {
+    let mut names: Vec<_> = std::fs::read_dir(directory)?.collect::<Result<_, _>>()?;
+    names.sort_by_key(std::fs::DirEntry::file_name);
+    for entry in names {
+        let path = entry.path();
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let relative = if prefix.is_empty() { name } else { format!("{prefix}/{name}") };
+        let kind = entry.file_type()?;
+        if kind.is_symlink() && !follow {
+            let target = std::fs::read_link(&path)?;
+            entries.push(json!({"path": relative, "link": target.to_string_lossy()}));
+        } else if path.is_dir() {
+            entries.push(json!({"path": relative, "directory": true, "mode": mode(&path)}));
+            list(context, &path, &relative, follow, entries)?;
+        } else {
+            let (sha256, size, mode) = context.digests.offer(&path, context.contents)?;
+            entries.push(json!({"path": relative, "sha256": sha256, "size": size, "mode": mode}));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,58 @@
+//! `pause`: waits for a time or for a person.
+
+use std::time::Duration;
+
+use stead_modules::args;
+use stead_modules::outcome::Ending;
+
+use super::{ActionContext, ActionError, Done};
+use crate::vars::{Map, Value};
+
+args! {
+    /// Waits for a time, or for an answer at the terminal.
+    pub struct Args {
+        /// Seconds.
+        seconds: Option<f64>,
+        /// Minutes.
+        minutes: Option<f64>,
+        /// The question.
+        prompt: Option<String>,
+        /// Whether the answer is shown while it is typed. Answers are never shown here: `false` is what happens.
+        echo: bool = true,
+    }
+}
+
+pub(super) async fn run(context: &ActionContext<'_>) -> Result<Done, ActionError> {
+    let number = |name: &str| {
+        context
+            .text(name)
+            .map(|text| text.trim().parse::<f64>().map_err(|_| format!("option `{name}`: expected a number, found `{text}`")))
+    };
+    let (seconds, minutes) = (number("seconds").transpose(), number("minutes").transpose());
+    let wait = match (seconds, minutes) {
+        (Err(problem), _) | (_, Err(problem)) => return Ok(Done::failed(problem)),
+        (Ok(seconds), Ok(minutes)) => seconds.or(minutes.map(|minutes| minutes * 60.0)),
+    };
+    let mut done = Done::new(Ending::Ok, Map::new());
+    done.result.insert("rc".into(), Value::Int(0));
+    done.result.insert("stderr".into(), Value::from(""));
+    let mut answer = String::new();
+    if let Some(seconds) = wait {
+        if !context.plan {
+            super::sleep(Duration::from_secs_f64(seconds.clamp(0.0, 86_400.0))).await;
+        }
+        done.result.insert("stdout".into(), Value::from(format!("Paused for {seconds} seconds")));
+    } else if context.plan {
+        return Err(ActionError::Unknown("the answer to a question that a plan does not ask".into()));
+    } else {
+        let question = context.text("prompt").unwrap_or_else(|| "Press enter to continue, Ctrl+C to interrupt".to_owned());
+        let ask = context.ask.cloned();
+        let asked = tokio::task::spawn_blocking(move || ask.and_then(|ask| (ask.0)(&format!("{question}: "))));
+        match asked.await.ok().flatten() {
+            Some(text) => answer = text.reveal().to_owned(),
+            None => done.warnings.push("not waiting for an answer: there is no terminal".to_owned()),
+        }
+    }
+    done.result.insert("user_input".into(), Value::from(answer));
+    Ok(done)
+}

@@ -1,0 +1,5 @@
+//! Another tool's spelling, translated at the doors: module names, free-form options, `with_*`.
+//! Nobody behind the doors knows these words.
+
+pub mod free_form;
+pub mod names;

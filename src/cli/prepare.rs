@@ -1,0 +1,340 @@
+//! From arguments to something that can run: inventory, playbooks, settings; and the run itself.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use stead::actions;
+use stead::inventory::Inventory;
+use stead::lab::{Lab, LabSettings};
+use stead::playbook::{LoadSettings, Loader, Playbook, TagSelection, check, keywords, undefined};
+use stead::run::event::RunMode;
+use stead::run::settings::{RunSettings, Stop};
+use stead::run::state::{RunParts, RunState};
+use stead::session::{Secret, SessionSettings};
+use stead::source::{Diagnostics, SourceMap, render, yaml};
+use stead::template::{RenderSettings, Renderer};
+use stead::vars::{Definition, Origin, Value, Variable, Variables};
+
+use super::environment::{self, Environment};
+use super::run_args::{HostArgs, RunArgs};
+use super::ui::Sinks;
+use super::{USAGE, complain};
+
+/// Inventory and playbooks, read and checked.
+pub(crate) struct Prepared {
+    pub(crate) map: SourceMap,
+    pub(crate) inventory: Arc<Inventory>,
+    pub(crate) loader: Arc<Loader>,
+    pub(crate) renderer: Arc<Renderer>,
+    pub(crate) playbooks: Vec<Playbook>,
+    pub(crate) extra_vars: Arc<Variables>,
+    pub(crate) environment: Environment,
+    /// Throw-away hosts, alive as long as this is.
+    pub(crate) lab: Option<Lab>,
+}
+
+/// Prints problems; whether there were errors among them.
+pub(crate) fn show(diagnostics: &Diagnostics, map: &SourceMap) -> bool {
+    if !diagnostics.is_empty() {
+        anstream::eprint!("{}", render::render(diagnostics, map, render::Colour::Ansi));
+    }
+    diagnostics.has_errors()
+}
+
+/// Where playbooks' neighbours are looked for.
+fn playbook_directories(playbooks: &[PathBuf]) -> Vec<PathBuf> {
+    let mut directories: Vec<PathBuf> = Vec::new();
+    for playbook in playbooks {
+        let directory =
+            playbook.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or_else(|| Path::new(".")).to_owned();
+        if !directories.contains(&directory) {
+            directories.push(directory);
+        }
+    }
+    directories
+}
+
+/// Reads inventory and playbooks; with problems, prints them and gives the exit code.
+pub(crate) fn prepare(playbooks: &[PathBuf], hosts: &HostArgs, lab: Option<u16>) -> Result<Prepared, ExitCode> {
+    let environment = Environment::read();
+    let map = SourceMap::default();
+    let mut diagnostics = Diagnostics::default();
+    let extra_vars = Arc::new(extra_vars(&hosts.extra_vars, &map, &mut diagnostics));
+    let renderer = Arc::new(Renderer::new(RenderSettings {
+        environment: environment.variables.clone(),
+        base: playbook_directories(playbooks).into_iter().next().unwrap_or_else(|| PathBuf::from(".")),
+    }));
+    let mut roles_path = environment.paths("ANSIBLE_ROLES_PATH");
+    for path in ["~/.ansible/roles", "/usr/share/ansible/roles", "/etc/ansible/roles"] {
+        roles_path.push(environment.expand(path));
+    }
+    let settings = LoadSettings { roles_path, extra_vars: Arc::clone(&extra_vars) };
+    let loader = Arc::new(Loader::new(map.clone(), Arc::new(actions::catalog()), settings, Arc::clone(&renderer)));
+    let read: Vec<Playbook> = playbooks
+        .iter()
+        .map(|path| {
+            let (playbook, found) = loader.playbook(path);
+            diagnostics.extend(found);
+            for play in &playbook.plays {
+                diagnostics.extend(check::play(play, &loader));
+            }
+            playbook
+        })
+        .collect();
+    let mut sources = hosts.inventory.clone();
+    if sources.is_empty() {
+        sources.extend(
+            environment
+                .get("ANSIBLE_INVENTORY")
+                .map(|list| list.split(',').map(str::to_owned).collect::<Vec<_>>())
+                .unwrap_or_default(),
+        );
+    }
+    let (mut inventory, found) = Inventory::load(&map, &sources);
+    diagnostics.extend(found);
+    for directory in playbook_directories(playbooks) {
+        diagnostics.extend(inventory.load_beside_playbook(&map, &directory));
+    }
+    let known = known_names(&inventory, &extra_vars);
+    for play in read.iter().flat_map(|playbook| &playbook.plays) {
+        diagnostics.extend(undefined::play(play, &loader, &known));
+    }
+    if show(&diagnostics, &map) {
+        return Err(ExitCode::from(USAGE));
+    }
+    let lab = match lab {
+        None => None,
+        Some(count) => Some(start_lab(usize::from(count))?),
+    };
+    if let Some(lab) = &lab {
+        let named: Vec<String> =
+            read.iter().flat_map(|playbook| &playbook.plays).flat_map(|play| plain_names(&play.hosts)).collect();
+        inventory = lab_inventory(&inventory, lab, &named);
+    }
+    Ok(Prepared { map, inventory: Arc::new(inventory), loader, renderer, playbooks: read, extra_vars, environment, lab })
+}
+
+/// Names of all variables that inventory and command line define for any host.
+fn known_names(inventory: &Inventory, extra_vars: &Variables) -> BTreeSet<String> {
+    let mut seen = BTreeSet::new();
+    let mut known: BTreeSet<String> = extra_vars.keys().map(ToString::to_string).collect();
+    for host in inventory.hosts() {
+        for layer in inventory.host_layers(host) {
+            // Layers of a group are shared by its hosts: looked at once.
+            if seen.insert(Arc::as_ptr(&layer.variables) as usize) {
+                known.extend(layer.variables.keys().map(ToString::to_string));
+            }
+        }
+    }
+    known
+}
+
+/// Lab hosts in place of the inventory's: members of every group, and of those that plays name.
+fn lab_inventory(inventory: &Inventory, lab: &Lab, named: &[String]) -> Inventory {
+    let mut inventory = inventory.without_hosts();
+    let mut groups: Vec<String> = inventory.group_names().map(ToString::to_string).collect();
+    groups.extend(named.iter().cloned());
+    for host in lab.hosts() {
+        inventory.add_host(&host.name);
+        for group in groups.iter().filter(|group| !matches!(group.as_str(), "all" | "ungrouped")) {
+            inventory.add_host_to_group(&host.name, group);
+        }
+        for (name, value) in host.variables() {
+            let variable = Variable { definition: Definition::Data(Value::from(value)), origin: Origin::Builtin };
+            inventory.set_host_variable(&host.name, name.into(), variable);
+        }
+    }
+    inventory.settle();
+    inventory
+}
+
+fn start_lab(count: usize) -> Result<Lab, ExitCode> {
+    let program = std::env::current_exe().map_err(|error| complain(&format!("cannot find this program: {error}"), None))?;
+    Lab::start_and_wait(count, &LabSettings::new(program)).map_err(|error| {
+        let text = error.to_string();
+        let (message, hint) = text.split_once("\nhint: ").map_or((text.as_str(), None), |(message, hint)| (message, Some(hint)));
+        complain(message, hint)
+    })
+}
+
+/// Names of hosts or groups in a host pattern that are neither patterns nor templates.
+fn plain_names(hosts: &stead::source::Node) -> Vec<String> {
+    let texts: Vec<&str> = match hosts.as_list() {
+        Some(items) => items.iter().filter_map(stead::source::Node::as_str).collect(),
+        None => hosts.as_str().into_iter().collect(),
+    };
+    texts
+        .iter()
+        .flat_map(|text| text.split([',', ':']))
+        .map(|name| name.trim().trim_start_matches(['&', '!']))
+        .filter(|name| !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte)))
+        .filter(|name| !matches!(*name, "all" | "localhost" | "ungrouped"))
+        .map(str::to_owned)
+        .collect()
+}
+
+/// `-e`: `@file`, a YAML or JSON mapping, or `name=value` words.
+fn extra_vars(texts: &[String], map: &SourceMap, diagnostics: &mut Diagnostics) -> Variables {
+    let mut all = Variables::new();
+    for text in texts {
+        let trimmed = text.trim();
+        let file = match trimmed.strip_prefix('@') {
+            Some(path) => match stead::source::load(map, Path::new(path)) {
+                Ok(file) => file,
+                Err(problem) => {
+                    diagnostics.push(*problem);
+                    continue;
+                }
+            },
+            None if trimmed.starts_with(['{', '[']) => map.add(Path::new("<command line>"), trimmed),
+            None => {
+                match stead::ansible::free_form::pairs(trimmed) {
+                    Ok(pairs) => all.extend(pairs.into_iter().map(|(name, value)| {
+                        (name.into(), Variable { definition: Definition::Data(Value::from(value)), origin: Origin::CommandLine })
+                    })),
+                    Err(word) => diagnostics.push(
+                        stead::source::Diagnostic::error(
+                            "bad-extra-vars",
+                            format!("`{word}` in `-e` is not of the form `name=value`"),
+                        )
+                        .hint("for other types use JSON, e.g. -e '{\"ports\": [80, 443]}', or a file: -e @vars.yml"),
+                    ),
+                }
+                continue;
+            }
+        };
+        let (documents, found) = yaml::parse(map, file);
+        diagnostics.extend(found);
+        if let Some(node) = documents.first().filter(|node| !node.is_null()) {
+            all.extend(keywords::variables(node, diagnostics));
+        }
+    }
+    all
+}
+
+/// A run's id: time first, so that it sorts.
+fn run_id() -> String {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let stamp = jiff::Timestamp::from_second(now.as_secs() as i64)
+        .map(|at| at.strftime("%Y%m%dT%H%M%SZ").to_string())
+        .unwrap_or_default();
+    format!("{stamp}-{:04x}", (now.subsec_nanos() ^ std::process::id()) & 0xffff)
+}
+
+/// Sessions as the arguments and the environment want them.
+pub(crate) fn session_settings(hosts: &HostArgs, environment: &Environment) -> SessionSettings {
+    SessionSettings {
+        connect_timeout: Duration::from_secs(hosts.timeout),
+        accept_new_host_keys: hosts.accept_new_host_keys,
+        home: environment.home.clone(),
+        user: environment.user.clone(),
+        agent_socket: environment.get("SSH_AUTH_SOCK").map(PathBuf::from),
+        ask: Some(environment::prompt()),
+        retries: 3,
+        ..SessionSettings::default()
+    }
+}
+
+fn ask(question: &str) -> Result<Secret, ExitCode> {
+    (environment::prompt().0)(question).ok_or_else(|| {
+        complain(
+            &format!("cannot ask for the {}: there is no terminal", question.trim_end_matches(": ")),
+            Some("put it into a variable of the inventory that only you can read"),
+        )
+    })
+}
+
+/// Settings of a run.
+pub(crate) fn run_settings(
+    mode: RunMode,
+    hosts: &HostArgs,
+    tags: TagSelection,
+    prepared: &Prepared,
+) -> Result<RunSettings, ExitCode> {
+    let environment = &prepared.environment;
+    let password = if hosts.ask_pass { Some(ask("login password: ")?) } else { None };
+    let become_password = if hosts.ask_become_pass { Some(ask("password for becoming another user: ")?) } else { None };
+    let run = run_id();
+    let controller = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    Ok(RunSettings {
+        mode,
+        owner: format!("{}@{controller} run {run} process {}", environment.user, std::process::id()),
+        run,
+        forks: hosts.forks as usize,
+        inventory_source: hosts.inventory.iter().map(PathBuf::from).find(|path| path.exists()),
+        limit: if prepared.lab.is_some() { None } else { hosts.limit.clone() },
+        tags,
+        extra_vars: Arc::clone(&prepared.extra_vars),
+        verbosity: hosts.verbose,
+        r#become: hosts.r#become,
+        become_user: hosts.become_user.clone(),
+        become_method: hosts.become_method.clone(),
+        become_password,
+        remote_user: hosts.user.clone(),
+        password,
+        private_key: hosts.private_key.clone(),
+        connection: hosts.connection.clone(),
+        host_key_checking: environment.flag("ANSIBLE_HOST_KEY_CHECKING"),
+        lock_wait: hosts.lock_wait,
+        session: Arc::new(session_settings(hosts, environment)),
+    })
+}
+
+/// Starts the async runtime.
+pub(crate) fn runtime() -> Result<tokio::runtime::Runtime, ExitCode> {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| complain(&format!("cannot start threads: {error}"), None))
+}
+
+/// Runs what was prepared; lab hosts are removed whatever happens.
+pub(crate) fn run(prepared: Prepared, settings: RunSettings, readers: Sinks) -> Result<Arc<RunState>, ExitCode> {
+    let Prepared { map, inventory, loader, renderer, playbooks, lab, .. } = prepared;
+    let stop = Stop::default();
+    let parts = RunParts { settings, loader, renderer, inventory, stop: stop.clone(), sink: Box::new(readers) };
+    let state = RunState::new(parts);
+    let mut warnings = Diagnostics::default();
+    let finished = runtime()?.block_on(async {
+        let signals = tokio::spawn(stop_on_signals(stop));
+        let finished = stead::run::run(&state, &playbooks, &mut warnings).await;
+        signals.abort();
+        if let Some(lab) = lab {
+            lab.stop().await;
+        }
+        finished
+    });
+    show(&warnings, &map);
+    if show(&finished.diagnostics, &map) {
+        return Err(ExitCode::from(USAGE));
+    }
+    Ok(state)
+}
+
+/// The first signal asks the run to stop, the second ends the program.
+async fn stop_on_signals(stop: Stop) {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (Ok(mut interrupt), Ok(mut terminate)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate())) else {
+        return;
+    };
+    loop {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+        if stop.is_asked() {
+            // What runs on hosts is left to the agents: they finish their operation and end.
+            std::process::exit(130);
+        }
+        stop.ask();
+        anstream::eprintln!("stopping: nothing new is started, what runs is finished; once more to leave now");
+    }
+}
+
+/// The tags of the command line.
+pub(crate) fn tags(args: &RunArgs) -> TagSelection {
+    TagSelection { only: args.tags.clone(), skip: args.skip_tags.clone() }
+}

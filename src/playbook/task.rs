@@ -1,0 +1,128 @@
+//! Tasks and blocks, resolved: everything inherited is in them.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::keywords::Keywords;
+use super::role::RoleInfo;
+use crate::source::{Node, Span};
+
+/// A task, or a block of them.
+#[derive(Debug, Clone)]
+pub enum Item {
+    /// One task.
+    Task(Arc<Task>),
+    /// A block.
+    Block(Arc<Block>),
+}
+
+/// A block with its sections; what its tasks inherit is already in them.
+#[derive(Debug, Clone)]
+pub struct Block {
+    /// Its place.
+    pub span: Span,
+    /// The body.
+    pub body: Vec<Item>,
+    /// Runs after the body failed.
+    pub rescue: Vec<Item>,
+    /// Runs in any case.
+    pub always: Vec<Item>,
+}
+
+/// One task or handler.
+#[derive(Debug, Clone)]
+pub struct Task {
+    /// Unique in the run.
+    pub id: u64,
+    /// Its place.
+    pub span: Span,
+    /// Its name, possibly a template.
+    pub name: Option<Node>,
+    /// What is done.
+    pub action: Action,
+    /// Shared keywords, inherited ones included.
+    pub keywords: Keywords,
+    /// The task's own `vars` begin at this index of `keywords.vars`; before it are blocks'.
+    pub own_vars: usize,
+    /// Variable that gets the result.
+    pub register: Option<Arc<str>>,
+    /// What it is repeated over.
+    pub r#loop: Option<LoopSpec>,
+    /// How.
+    pub loop_control: LoopControl,
+    /// Repeat until this holds.
+    pub until: Option<Node>,
+    /// How often.
+    pub retries: Option<Node>,
+    /// Seconds in between.
+    pub delay: Option<Node>,
+    /// Overrides whether it counts as changed.
+    pub changed_when: Option<Node>,
+    /// Overrides whether it counts as failed.
+    pub failed_when: Option<Node>,
+    /// Handlers to run when it changed.
+    pub notify: Option<Node>,
+    /// Topics that a handler listens to.
+    pub listen: Vec<Arc<str>>,
+    /// Whether it is a handler.
+    pub handler: bool,
+    /// The role that it belongs to.
+    pub role: Option<Arc<RoleInfo>>,
+    /// The directory of the file that it stands in.
+    pub directory: PathBuf,
+}
+
+impl Task {
+    /// The name to be shown, before templates in it are rendered: `role : name`-less.
+    pub fn title(&self) -> &str {
+        self.name.as_ref().and_then(Node::as_str).unwrap_or(&self.action.written)
+    }
+}
+
+/// A module and its options as written.
+#[derive(Debug, Clone)]
+pub struct Action {
+    /// Plain module name.
+    pub module: Arc<str>,
+    /// The name as written.
+    pub written: String,
+    /// Where the name stands.
+    pub span: Span,
+    /// Options in written order.
+    pub options: Vec<(Arc<str>, Node)>,
+    /// Options given as one template (`args: "{{ x }}"`).
+    pub template: Option<Node>,
+}
+
+impl Action {
+    /// An option as written.
+    pub fn option(&self, name: &str) -> Option<&Node> {
+        self.options.iter().find(|(key, _)| &**key == name).map(|(_, node)| node)
+    }
+}
+
+/// `loop`, or `with_NAME`.
+#[derive(Debug, Clone)]
+pub struct LoopSpec {
+    /// The lookup of `with_NAME`; none for `loop`.
+    pub lookup: Option<Arc<str>>,
+    /// The list, or the lookup's terms.
+    pub list: Node,
+}
+
+/// `loop_control`.
+#[derive(Debug, Clone, Default)]
+pub struct LoopControl {
+    /// The item's name; default `item`.
+    pub loop_var: Option<Arc<str>>,
+    /// Variable that counts from 0.
+    pub index_var: Option<Arc<str>>,
+    /// What is shown for an item.
+    pub label: Option<Node>,
+    /// Seconds between items.
+    pub pause: Option<Node>,
+    /// Provide `ansible_loop`.
+    pub extended: Option<Node>,
+    /// Leave the loop when this holds.
+    pub break_when: Option<Node>,
+}

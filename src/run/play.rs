@@ -1,0 +1,437 @@
+//! Plays: which hosts, in which batches, with which variables; and the run as a list of plays.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, RwLock};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+use super::dispatch::{Ended, TaskList, Walk, walk};
+use super::event::{Event, HostEnding, HostRecap, NoteLevel};
+use super::scheduler::Limits;
+use super::scope;
+use super::state::{HostState, Nested, PlayState, RunState};
+use crate::playbook::{Action, Item, Keywords, LoopControl, Play, Playbook, Task};
+use crate::source::{Diagnostic, Diagnostics, Node, NodeValue};
+use crate::template::TemplateError;
+use crate::vars::{Definition, Layer, Origin, Precedence, Scope, Value, Variable, Variables};
+
+/// What a run came to.
+#[derive(Debug)]
+pub struct Finished {
+    /// Every selected host once.
+    pub recap: Vec<HostRecap>,
+    /// It was interrupted.
+    pub interrupted: bool,
+    /// Problems that stopped it before any host was contacted.
+    pub diagnostics: Diagnostics,
+}
+
+/// A play with its hosts.
+struct Chosen {
+    play: Arc<Play>,
+    hosts: Vec<Arc<str>>,
+}
+
+/// Runs playbooks.
+pub async fn run(state: &Arc<RunState>, playbooks: &[Playbook], warnings: &mut Diagnostics) -> Finished {
+    let begun = Instant::now();
+    let mut problems = Diagnostics::default();
+    let mut chosen = Vec::new();
+    for play in playbooks.iter().flat_map(|playbook| &playbook.plays) {
+        match hosts_of(state, play, warnings) {
+            Ok(hosts) => chosen.push(Chosen { play: Arc::clone(play), hosts }),
+            Err(found) => problems.extend(found),
+        }
+    }
+    if problems.has_errors() {
+        return Finished { recap: Vec::new(), interrupted: false, diagnostics: problems };
+    }
+    let selected: BTreeSet<Arc<str>> = chosen.iter().flat_map(|one| one.hosts.iter().cloned()).collect();
+    state.emit(Event::RunStarted {
+        run: state.settings.run.clone(),
+        mode: state.settings.mode,
+        playbooks: playbooks.iter().map(|playbook| playbook.path.display().to_string()).collect(),
+        hosts: selected.len(),
+        at: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64()),
+    });
+    let mut gone: BTreeMap<Arc<str>, Walk> = BTreeMap::new();
+    for one in &chosen {
+        if state.stop.is_asked() {
+            break;
+        }
+        let left: Vec<Arc<str>> = one.hosts.iter().filter(|host| !gone.contains_key(*host)).cloned().collect();
+        if left.is_empty() {
+            continue;
+        }
+        let go_on = run_play(state, &one.play, left, &mut gone).await;
+        if !go_on {
+            break;
+        }
+    }
+    close(state).await;
+    let interrupted = state.stop.is_asked();
+    let recap = recap(state, &selected, &gone);
+    state.emit(Event::RunEnded { recap: recap.clone(), seconds: begun.elapsed().as_secs_f64(), interrupted });
+    Finished { recap, interrupted, diagnostics: problems }
+}
+
+/// Says goodbye to all hosts, at once.
+async fn close(state: &RunState) {
+    let hosts: Vec<Arc<HostState>> = state.hosts.read().expect("no thread panics here").values().cloned().collect();
+    let sessions = futures::future::join_all(hosts.iter().map(|host| async { host.session.lock().await.take() })).await;
+    futures::future::join_all(sessions.into_iter().flatten().flatten().map(|session| async move { session.close().await })).await;
+}
+
+fn recap(state: &RunState, selected: &BTreeSet<Arc<str>>, gone: &BTreeMap<Arc<str>, Walk>) -> Vec<HostRecap> {
+    let tally = state.tally.lock().expect("no thread panics here");
+    let hosts = state.hosts.read().expect("no thread panics here");
+    selected
+        .iter()
+        .map(|name| {
+            let mut recap = tally.recap(name);
+            if let Some(holder) = hosts.get(name).and_then(|host| host.locked_by.lock().expect("no thread panics here").clone()) {
+                recap.ending = HostEnding::Locked;
+                recap.why = Some(holder);
+            } else if gone.get(name) == Some(&Walk::Failed)
+                && matches!(recap.ending, HostEnding::Ok | HostEnding::Changed | HostEnding::NotRun)
+            {
+                recap.ending = HostEnding::Failed;
+            }
+            recap
+        })
+        .collect()
+}
+
+fn extra_scope(state: &RunState) -> Scope {
+    let mut scope = Scope::default();
+    scope.push(Layer { precedence: Precedence::ExtraVars, variables: Arc::clone(&state.settings.extra_vars) });
+    scope
+}
+
+fn problem(error: &TemplateError, node: &Node) -> Diagnostics {
+    let mut diagnostics = Diagnostics::default();
+    diagnostics.push(error.diagnostic(node.span));
+    diagnostics
+}
+
+/// The hosts that a play selects, in its order.
+fn hosts_of(state: &RunState, play: &Play, warnings: &mut Diagnostics) -> Result<Vec<Arc<str>>, Diagnostics> {
+    let scope = extra_scope(state);
+    let value = state.renderer.value(&play.hosts, &scope).map_err(|error| problem(&error, &play.hosts))?;
+    let pattern = match value {
+        Value::List(items) => items.iter().map(ToString::to_string).collect::<Vec<_>>().join(","),
+        other => other.to_string(),
+    };
+    let placed = |problem: &Diagnostic| match problem.span {
+        Some(_) => problem.clone(),
+        None => problem.clone().at(play.hosts.span, "here"),
+    };
+    let selected = state.inventory.select(&pattern, state.settings.limit.as_deref()).map_err(|found| {
+        let mut diagnostics = Diagnostics::default();
+        found.iter().for_each(|problem| diagnostics.push(placed(problem)));
+        diagnostics
+    })?;
+    selected.warnings.iter().for_each(|problem| warnings.push(placed(problem)));
+    let mut hosts = selected.hosts;
+    if let Some(node) = &play.order {
+        match node.as_str().unwrap_or("inventory") {
+            "inventory" => {}
+            "reverse_inventory" => hosts.reverse(),
+            "sorted" => hosts.sort(),
+            "reverse_sorted" => {
+                hosts.sort();
+                hosts.reverse();
+            }
+            "shuffle" => {
+                use rand::seq::SliceRandom as _;
+                hosts.shuffle(&mut rand::rng());
+            }
+            other => {
+                let mut diagnostics = Diagnostics::default();
+                diagnostics.push(
+                    Diagnostic::error("bad-order", format!("no order named `{other}`"))
+                        .at(node.span, "here")
+                        .hint("inventory, reverse_inventory, sorted, reverse_sorted and shuffle are"),
+                );
+                return Err(diagnostics);
+            }
+        }
+    }
+    Ok(hosts)
+}
+
+/// Sizes of the batches: `serial` as a number, a percentage, or a list of them (the last repeats).
+fn batches(serial: &Value, hosts: usize) -> Result<Vec<usize>, String> {
+    let entries = match serial {
+        Value::List(items) => (**items).clone(),
+        one => vec![one.clone()],
+    };
+    let mut sizes = Vec::new();
+    for entry in &entries {
+        let text = entry.to_string();
+        let text = text.trim();
+        let size = match text.strip_suffix('%') {
+            Some(percent) => percent.trim().parse::<f64>().ok().map(|percent| ((hosts as f64 * percent / 100.0) as usize).max(1)),
+            None => text.parse::<usize>().ok(),
+        };
+        match size {
+            // 0 means "all the rest", as in Ansible.
+            Some(0) => sizes.push(hosts.max(1)),
+            Some(size) => sizes.push(size),
+            None => return Err(format!("`serial` must be a number or a percentage, found `{text}`")),
+        }
+    }
+    let mut list = Vec::new();
+    let (mut left, mut index) = (hosts, 0);
+    while left > 0 {
+        let size = sizes.get(index).or_else(|| sizes.last()).copied().unwrap_or(left).min(left);
+        list.push(size);
+        left -= size;
+        index += 1;
+    }
+    Ok(list)
+}
+
+fn warn(state: &RunState, text: String) {
+    state.emit(Event::Note { level: NoteLevel::Warning, host: None, text });
+}
+
+/// Runs a play; false when the run must not go on.
+async fn run_play(state: &Arc<RunState>, play: &Arc<Play>, hosts: Vec<Arc<str>>, gone: &mut BTreeMap<Arc<str>, Walk>) -> bool {
+    let scope = {
+        let mut scope = extra_scope(state);
+        scope.push(Layer { precedence: Precedence::PlayVars, variables: Arc::clone(&play.vars) });
+        scope
+    };
+    let render = |node: Option<&Node>| {
+        node.map(|node| state.renderer.value(node, &scope).map_err(|error| (error, node.clone()))).transpose()
+    };
+    let settings = (|| {
+        Ok::<_, (TemplateError, Node)>((
+            render(play.serial.as_ref())?,
+            render(play.max_fail_percentage.as_ref())?,
+            render(play.keywords.any_errors_fatal.as_ref())?,
+            render(play.force_handlers.as_ref())?,
+        ))
+    })();
+    let (serial, most_failed, fatal, force) = match settings {
+        Ok(settings) => settings,
+        Err((error, node)) => {
+            warn(state, format!("{} ({})", error.message, state.map.place(node.span)));
+            return false;
+        }
+    };
+    let sizes = match serial.map_or(Ok(vec![hosts.len()]), |serial| batches(&serial, hosts.len())) {
+        Ok(sizes) => sizes,
+        Err(message) => {
+            warn(state, message);
+            return false;
+        }
+    };
+    let truth = |value: Option<Value>| value.is_some_and(|value| super::connection::is_true(&value).unwrap_or(false));
+    let (fatal, force) = (truth(fatal), truth(force));
+    let most_failed = most_failed.and_then(|value| value.to_string().trim_end_matches('%').trim().parse::<f64>().ok());
+    let prompted = Arc::new(prompt(state, play));
+    let items = state.settings.tags.apply(&with_facts(state, play));
+    let (list, diagnostics) = TaskList::new(state, &items, play.strategy, fatal);
+    if let Some(found) = diagnostics.iter().next() {
+        warn(state, found.message.clone());
+        return false;
+    }
+    let list = Arc::new(list);
+    state.emit(Event::PlayStarted { play: play.title(), hosts: hosts.clone(), tasks: list.tasks.len() });
+    let mut rest = hosts.as_slice();
+    for size in sizes {
+        let (names, later) = rest.split_at(size);
+        rest = later;
+        let batch: Vec<Arc<HostState>> = names.iter().map(|name| state.host(name)).collect();
+        let mut play_state = PlayState {
+            play: Arc::clone(play),
+            all: hosts.clone(),
+            live: RwLock::new(names.to_vec()),
+            handlers: RwLock::new(play.handlers.clone()),
+            prompted: Arc::clone(&prompted),
+            vars_files: BTreeMap::new(),
+            magic: Arc::new(scope::play_magic(state, play, &hosts, &batch)),
+            batch: batch.clone(),
+        };
+        for host in &batch {
+            match vars_files(state, &play_state, host) {
+                Ok(Some(variables)) => {
+                    play_state.vars_files.insert(Arc::clone(&host.name), Arc::new(variables));
+                }
+                Ok(None) => {}
+                Err(message) => {
+                    warn(state, message);
+                    return false;
+                }
+            }
+        }
+        let play_state = Arc::new(play_state);
+        let limits = Limits { forks: state.settings.forks, any_errors_fatal: fatal, max_fail_percentage: most_failed };
+        let ended =
+            walk(Arc::clone(state), Arc::clone(&play_state), Arc::clone(&list), batch.clone(), limits, Nested::default()).await;
+        if force {
+            for (host, _) in batch.iter().zip(&ended).filter(|(_, walk)| matches!(walk, Walk::Failed | Walk::Stopped)) {
+                super::handlers::flush(state, &play_state, host, &Nested { depth: 1, ..Nested::default() }).await;
+            }
+        }
+        for (host, walk) in batch.iter().zip(&ended) {
+            host.notified.lock().expect("no thread panics here").clear();
+            if matches!(walk, Walk::Failed | Walk::Dead) {
+                gone.insert(Arc::clone(&host.name), *walk);
+            }
+        }
+        let failed = ended.iter().filter(|walk| matches!(walk, Walk::Failed | Walk::Dead)).count();
+        let too_many = most_failed.is_some_and(|most| failed as f64 * 100.0 / batch.len() as f64 > most);
+        if (fatal && failed > 0) || too_many {
+            // The hosts of this batch that did not fail are out of the run too.
+            return false;
+        }
+        if failed == batch.len() && !rest.is_empty() {
+            warn(state, "no host of this batch is left: the other batches are not started".to_owned());
+            for name in rest {
+                gone.insert(Arc::clone(name), Walk::Stopped);
+            }
+            break;
+        }
+        if ended.contains(&Walk::Ended(Ended::Play)) {
+            break;
+        }
+    }
+    true
+}
+
+/// The play's items, with the gathering of facts in front.
+fn with_facts(state: &RunState, play: &Play) -> Vec<Item> {
+    let wanted = match play.gather_facts.as_ref().map(|node| state.renderer.value(node, &extra_scope(state))) {
+        None => true,
+        Some(Ok(value)) => super::connection::is_true(&value).unwrap_or(true),
+        Some(Err(_)) => true,
+    };
+    let mut items = Vec::new();
+    if wanted {
+        let span = play.gather_facts.as_ref().map_or(play.span, |node| node.span);
+        let mut keywords: Keywords = play.keywords.clone();
+        if !keywords.tags.iter().any(|tag| &**tag == "always") {
+            keywords.tags.push(Arc::from("always"));
+        }
+        keywords.when.clear();
+        items.push(Item::Task(Arc::new(Task {
+            id: 0,
+            span,
+            name: Some(Node::str(span, "Gathering Facts")),
+            action: Action {
+                module: Arc::from("setup"),
+                written: "setup".to_owned(),
+                span,
+                options: play.gather_options.clone(),
+                template: None,
+            },
+            own_vars: keywords.vars.len(),
+            keywords,
+            register: None,
+            r#loop: None,
+            loop_control: LoopControl::default(),
+            until: None,
+            retries: None,
+            delay: None,
+            changed_when: None,
+            failed_when: None,
+            notify: None,
+            listen: Vec::new(),
+            handler: false,
+            role: None,
+            directory: play.directory.clone(),
+        })));
+    }
+    items.extend(play.items.iter().cloned());
+    items
+}
+
+/// Asks for `vars_prompt`; what `-e` gave is not asked.
+fn prompt(state: &RunState, play: &Play) -> Variables {
+    let mut variables = Variables::new();
+    for prompt in &play.vars_prompt {
+        if state.settings.extra_vars.contains_key(&prompt.name) {
+            continue;
+        }
+        let default = prompt.default.clone().map(|text| format!(" [{text}]")).unwrap_or_default();
+        let ask = |text: &str| state.settings.session.ask.as_ref().and_then(|ask| (ask.0)(text));
+        let mut answer = ask(&format!("{}{default}: ", prompt.text)).map(|answer| answer.reveal().to_owned());
+        if prompt.confirm
+            && answer.is_some()
+            && ask(&format!("{} (again): ", prompt.text)).map(|again| again.reveal().to_owned()) != answer
+        {
+            warn(state, format!("the two answers to `{}` differ; the first is ignored", prompt.name));
+            answer = None;
+        }
+        let text = answer.filter(|text| !text.is_empty()).or_else(|| prompt.default.clone()).unwrap_or_default();
+        if prompt.private {
+            state.redactor.learn(&text);
+        }
+        variables.insert(
+            Arc::clone(&prompt.name),
+            Variable { definition: Definition::Data(Value::from(text)), origin: Origin::CommandLine },
+        );
+    }
+    variables
+}
+
+/// Variables of `vars_files` for one host; an inner list means "the first that exists".
+fn vars_files(state: &Arc<RunState>, play: &PlayState, host: &HostState) -> Result<Option<Variables>, String> {
+    if play.play.vars_files.is_empty() {
+        return Ok(None);
+    }
+    let mut all = Variables::new();
+    for entry in &play.play.vars_files {
+        let mut scope = scope::play_scope(state, play, host);
+        scope.push(Layer { precedence: Precedence::PlayVarsFiles, variables: Arc::new(all.clone()) });
+        let several = matches!(entry.value, NodeValue::List(_));
+        let candidates: &[Node] = entry.as_list().unwrap_or(std::slice::from_ref(entry));
+        let mut found = None;
+        for node in candidates {
+            let name = state
+                .renderer
+                .value(node, &scope)
+                .map_err(|error| format!("{} ({})", error.message, state.map.place(node.span)))?;
+            let path = play.play.directory.join(name.to_string());
+            let nearer = play.play.directory.join("vars").join(name.to_string());
+            if let Some(path) = [path, nearer].into_iter().find(|path| path.is_file()) {
+                found = Some((path, node.span));
+                break;
+            }
+        }
+        let Some((path, span)) = found else {
+            if several {
+                continue;
+            }
+            return Err(format!("no file of variables for this entry ({})", state.map.place(entry.span)));
+        };
+        let mut diagnostics = Diagnostics::default();
+        all.extend(state.loader.variables_file(&path, Some(span), &mut diagnostics));
+        if let Some(found) = diagnostics.iter().find(|found| found.severity == crate::source::Severity::Error) {
+            return Err(found.message.clone());
+        }
+    }
+    Ok(Some(all))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn serial_makes_batches() {
+        let cases: &[(Value, usize, &[usize])] = &[
+            (Value::Int(2), 5, &[2, 2, 1]),
+            (Value::from("30%"), 10, &[3, 3, 3, 1]),
+            (Value::from(vec![Value::Int(1), Value::from("50%")]), 6, &[1, 3, 2]),
+            (Value::Int(0), 3, &[3]),
+            (Value::from("10%"), 3, &[1, 1, 1]),
+        ];
+        for (serial, hosts, expected) in cases {
+            assert_eq!(batches(serial, *hosts).unwrap(), *expected, "{serial:?}");
+        }
+        assert!(batches(&Value::from("many"), 3).is_err());
+    }
+}

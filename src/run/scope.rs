@@ -1,0 +1,153 @@
+//! Which variables a task on a host sees: the layers, from every place where variables are made.
+
+use std::sync::Arc;
+
+use super::state::{HostState, Nested, PlayState, RunState, RunWorld};
+use crate::playbook::Task;
+use crate::vars::{Definition, Key, Layer, Map, Origin, Precedence, Scope, Value, Variable, Variables};
+
+/// A variable that holds data of our own making.
+pub fn data(value: impl Into<Value>) -> Variable {
+    Variable { definition: Definition::Data(value.into()), origin: Origin::Builtin }
+}
+
+/// What `hostvars[host]` shows: no play and no task.
+pub fn host_scope(run: &Arc<RunState>, host: &HostState) -> Scope {
+    let mut scope = Scope { world: Some(Arc::new(RunWorld(Arc::downgrade(run)))), ..Scope::default() };
+    for layer in &host.inventory {
+        scope.push(layer.clone());
+    }
+    for layer in host.layers() {
+        scope.push(layer);
+    }
+    scope.push(Layer { precedence: Precedence::ExtraVars, variables: Arc::clone(&run.settings.extra_vars) });
+    scope.push(Layer { precedence: Precedence::Magic, variables: Arc::new(host_magic(run, &host.name)) });
+    scope
+}
+
+/// What a play's own settings on a host see (its name, `vars_files`, connection of a delegated host).
+pub fn play_scope(run: &Arc<RunState>, play: &PlayState, host: &HostState) -> Scope {
+    let mut scope = host_scope(run, host);
+    let mut push = |precedence, variables: &Arc<Variables>| scope.push(Layer { precedence, variables: Arc::clone(variables) });
+    push(Precedence::PlayVars, &play.play.vars);
+    push(Precedence::PlayVarsPrompt, &play.prompted);
+    if let Some(files) = play.vars_files.get(&host.name) {
+        push(Precedence::PlayVarsFiles, files);
+    }
+    let public = host.public_roles.lock().expect("no thread panics here").clone();
+    for role in play.play.roles.iter().chain(&public) {
+        for defaults in &role.defaults {
+            push(Precedence::RoleDefaults, defaults);
+        }
+        for vars in &role.vars {
+            push(Precedence::RoleVars, vars);
+        }
+    }
+    push(Precedence::Magic, &play.magic);
+    push(Precedence::Magic, &Arc::new(live_magic(play)));
+    scope.search = Arc::from(vec![play.play.directory.clone()]);
+    scope
+}
+
+/// What a task on a host sees.
+pub fn task_scope(run: &Arc<RunState>, play: &PlayState, host: &HostState, task: &Task, nested: &Nested) -> Scope {
+    let mut scope = play_scope(run, play, host);
+    let mut push = |precedence, variables: &Arc<Variables>| scope.push(Layer { precedence, variables: Arc::clone(variables) });
+    if let Some(role) = &task.role {
+        role.defaults.iter().for_each(|layer| push(Precedence::RoleDefaults, layer));
+        role.vars.iter().for_each(|layer| push(Precedence::RoleVars, layer));
+        push(Precedence::RoleParams, &role.params);
+        let name = data(&*role.name);
+        let parents: Vec<Value> = role.parents.iter().map(|name| Value::from(&**name)).collect();
+        let magic = Variables::from_iter([
+            (Arc::from("role_name"), name.clone()),
+            (Arc::from("ansible_role_name"), name),
+            (Arc::from("role_path"), data(role.path.display().to_string())),
+            (Arc::from("ansible_parent_role_names"), data(parents)),
+        ]);
+        push(Precedence::Magic, &Arc::new(magic));
+    }
+    for (index, vars) in task.keywords.vars.iter().enumerate() {
+        push(if index < task.own_vars { Precedence::BlockVars } else { Precedence::TaskVars }, vars);
+    }
+    for layer in &nested.layers {
+        push(layer.precedence, &layer.variables);
+    }
+    let mut search = Vec::new();
+    if let Some(role) = &task.role {
+        search.push(role.path.clone());
+    }
+    if !search.contains(&task.directory) {
+        search.push(task.directory.clone());
+    }
+    if !search.contains(&play.play.directory) {
+        search.push(play.play.directory.clone());
+    }
+    scope.search = search.into();
+    scope
+}
+
+/// Magic variables of a host.
+fn host_magic(run: &RunState, host: &Arc<str>) -> Variables {
+    let groups: Vec<Value> = run.inventory.groups_of(host).iter().map(|name| Value::from(&**name)).collect();
+    let mut magic = Variables::from_iter([
+        (Arc::from("inventory_hostname"), data(&**host)),
+        (Arc::from("inventory_hostname_short"), data(host.split('.').next().unwrap_or(host))),
+        (Arc::from("group_names"), data(groups)),
+    ]);
+    if let Some(source) = &run.settings.inventory_source {
+        let directory = if source.is_dir() { Some(source.as_path()) } else { source.parent() };
+        magic.insert(Arc::from("inventory_file"), data(absolute(source)));
+        magic.insert(Arc::from("inventory_dir"), data(absolute(directory.unwrap_or(source))));
+    }
+    magic
+}
+
+/// Magic variables of a play that do not change while it runs. The names are those that
+/// Ansible's documentation lists as special variables.
+pub fn play_magic(run: &RunState, play: &crate::playbook::Play, all: &[Arc<str>], batch: &[Arc<HostState>]) -> Variables {
+    let names = |list: &mut dyn Iterator<Item = &Arc<str>>| -> Vec<Value> { list.map(|name| Value::from(&**name)).collect() };
+    let tags = |list: &[String], none: &[&str]| -> Vec<Value> {
+        if list.is_empty() {
+            none.iter().map(|tag| Value::from(*tag)).collect()
+        } else {
+            list.iter().map(|tag| Value::from(tag.as_str())).collect()
+        }
+    };
+    let version = Map::from_iter([
+        (Key::from("full"), Value::from("2.19.0")),
+        (Key::from("major"), Value::Int(2)),
+        (Key::from("minor"), Value::Int(19)),
+        (Key::from("revision"), Value::Int(0)),
+        (Key::from("string"), Value::from("2.19.0")),
+    ]);
+    let roles: Vec<Value> = play.roles.iter().map(|role| Value::from(&*role.name)).collect();
+    Variables::from_iter([
+        (Arc::from("groups"), data(run.inventory.groups_value())),
+        (Arc::from("playbook_dir"), data(absolute(&play.directory))),
+        (Arc::from("ansible_play_name"), data(play.title())),
+        (Arc::from("ansible_play_hosts_all"), data(names(&mut all.iter()))),
+        (Arc::from("ansible_play_batch"), data(names(&mut batch.iter().map(|host| &host.name)))),
+        (Arc::from("ansible_play_role_names"), data(roles.clone())),
+        (Arc::from("ansible_role_names"), data(roles.clone())),
+        (Arc::from("role_names"), data(roles)),
+        (Arc::from("ansible_check_mode"), data(run.plans())),
+        (Arc::from("ansible_diff_mode"), data(run.plans())),
+        (Arc::from("ansible_verbosity"), data(i64::from(run.settings.verbosity))),
+        (Arc::from("ansible_forks"), data(run.settings.forks as i64)),
+        (Arc::from("ansible_version"), data(version)),
+        (Arc::from("ansible_run_tags"), data(tags(&run.settings.tags.only, &["all"]))),
+        (Arc::from("ansible_skip_tags"), data(tags(&run.settings.tags.skip, &[]))),
+        (Arc::from("ansible_limit"), data(run.settings.limit.clone().map_or(Value::Null, Value::from))),
+    ])
+}
+
+/// Hosts that are still in play.
+fn live_magic(play: &PlayState) -> Variables {
+    let live: Vec<Value> = play.live.read().expect("no thread panics here").iter().map(|name| Value::from(&**name)).collect();
+    Variables::from_iter([(Arc::from("ansible_play_hosts"), data(live.clone())), (Arc::from("play_hosts"), data(live))])
+}
+
+fn absolute(path: &std::path::Path) -> String {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_owned()).display().to_string()
+}

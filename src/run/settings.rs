@@ -1,0 +1,70 @@
+//! What a run is asked to do, beside its playbooks and inventory.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+
+use crate::playbook::TagSelection;
+use crate::run::event::RunMode;
+use crate::session::{Secret, SessionSettings};
+use crate::vars::Variables;
+
+/// Settings of one run; the command line and the environment are read by the binary.
+#[derive(Debug, Clone)]
+pub struct RunSettings {
+    /// Apply, plan or drift.
+    pub mode: RunMode,
+    /// Unique id of the run, sortable by time.
+    pub run: String,
+    /// Hosts worked on at once.
+    pub forks: usize,
+    /// The first inventory source that is a file or directory.
+    pub inventory_source: Option<std::path::PathBuf>,
+    /// `--limit`.
+    pub limit: Option<String>,
+    /// `--tags`, `--skip-tags`.
+    pub tags: TagSelection,
+    /// `-e`.
+    pub extra_vars: Arc<Variables>,
+    /// `-v` count.
+    pub verbosity: u8,
+    /// `--become`.
+    pub r#become: bool,
+    /// `--become-user`.
+    pub become_user: Option<String>,
+    /// `--become-method`.
+    pub become_method: Option<String>,
+    /// `--ask-become-pass`.
+    pub become_password: Option<Secret>,
+    /// `--user`.
+    pub remote_user: Option<String>,
+    /// `--ask-pass`.
+    pub password: Option<Secret>,
+    /// `--private-key`.
+    pub private_key: Option<std::path::PathBuf>,
+    /// `--connection`.
+    pub connection: Option<String>,
+    /// `ANSIBLE_HOST_KEY_CHECKING`.
+    pub host_key_checking: Option<bool>,
+    /// Seconds to wait for a host's lock.
+    pub lock_wait: u64,
+    /// How this run is named to others who find the lock taken.
+    pub owner: String,
+    /// Limits and policies of sessions.
+    pub session: Arc<SessionSettings>,
+}
+
+/// How urgently a run should stop.
+#[derive(Debug, Clone, Default)]
+pub struct Stop(Arc<AtomicU8>);
+
+impl Stop {
+    /// Start nothing new; finish what runs.
+    pub fn ask(&self) {
+        self.0.fetch_max(1, Ordering::SeqCst);
+    }
+
+    /// Whether nothing new may start.
+    pub fn is_asked(&self) -> bool {
+        self.0.load(Ordering::SeqCst) > 0
+    }
+}
