@@ -79,6 +79,15 @@ impl Diagnostics {
         }
     }
 
+    /// Gives those without a place this one: what is wrong with a host pattern is known before the
+    /// place where it was written.
+    pub fn placed(mut self, span: Span, label: &str) -> Self {
+        for diagnostic in self.list.iter_mut().filter(|diagnostic| diagnostic.span.is_none()) {
+            diagnostic.span = Some((span, label.to_owned()));
+        }
+        self
+    }
+
     /// Whether nothing may run.
     pub fn has_errors(&self) -> bool {
         self.list.iter().any(|diagnostic| diagnostic.severity == Severity::Error)

@@ -2,6 +2,7 @@
 
 pub mod de;
 pub mod diagnostic;
+mod json;
 pub mod load;
 pub mod map;
 mod mend;

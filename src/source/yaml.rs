@@ -11,7 +11,7 @@ use super::map::{FileId, SourceMap, Span};
 use super::mend::Mended;
 use super::node::{Mapping, Node, NodeValue, Style};
 use super::syntax::{self, Problem};
-use super::{merge, scalar};
+use super::{json, merge, scalar};
 
 /// How much a document may ask for.
 #[derive(Debug, Clone, Copy)]
@@ -57,6 +57,9 @@ pub fn parse_one(map: &SourceMap, file: FileId) -> (Node, Diagnostics) {
 /// Reads the documents of one file within the given limits.
 pub fn parse_within(map: &SourceMap, file: FileId, limits: Limits) -> (Vec<Node>, Diagnostics) {
     let original = map.text(file);
+    if let Some(node) = json::parse(file, &original, limits) {
+        return (vec![node], Diagnostics::default());
+    }
     let mut mended = Mended::new(&original);
     let mut found = Diagnostics::default();
     let mut reread = 0;
