@@ -53,13 +53,10 @@ pub(super) fn generate(args: &Args, home: &Path, host: &mut dyn Host) -> Result<
     if host.stat(directory)?.is_none() {
         host.make_directory(directory, &Attributes { mode: Some(0o700), ..owner })?;
     }
-    let comment = match &args.ssh_key_comment {
-        Some(comment) => comment.clone(),
-        None => {
-            let name = host.read(Path::new("/proc/sys/kernel/hostname"), 4096).unwrap_or_default();
-            format!("ansible-generated on {}", String::from_utf8_lossy(&name).trim())
-        }
-    };
+    let comment = args.ssh_key_comment.clone().unwrap_or_else(|| {
+        let name = host.read(Path::new("/proc/sys/kernel/hostname"), 4096).unwrap_or_default();
+        format!("ansible-generated on {}", String::from_utf8_lossy(&name).trim())
+    });
     let file = path.display().to_string();
     let mut argv: Vec<String> =
         ["ssh-keygen", "-q", "-t", &args.ssh_key_type, "-C", &comment, "-N", "", "-f", &file].map(String::from).into();

@@ -53,15 +53,11 @@ pub(crate) fn expand_variables(text: &str, host: &dyn Inspect) -> String {
     while let Some(at) = rest.find('$') {
         expanded.push_str(&rest[..at]);
         let after = &rest[at + 1..];
-        let (name, length) = match after.strip_prefix('{') {
-            Some(inside) => match inside.find('}') {
-                Some(end) => (&inside[..end], end + 2),
-                None => ("", 0),
-            },
-            None => {
-                let end = after.find(|c: char| !(c.is_ascii_alphanumeric() || c == '_')).unwrap_or(after.len());
-                (&after[..end], end)
-            }
+        let (name, length) = if let Some(inside) = after.strip_prefix('{') {
+            inside.find('}').map_or(("", 0), |end| (&inside[..end], end + 2))
+        } else {
+            let end = after.find(|c: char| !(c.is_ascii_alphanumeric() || c == '_')).unwrap_or(after.len());
+            (&after[..end], end)
         };
         match host.env(name).filter(|_| !name.is_empty()) {
             Some(value) => expanded.push_str(&value),

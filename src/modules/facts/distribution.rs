@@ -166,10 +166,10 @@ pub(super) fn recognise(files: &Files) -> Distribution {
         "Debian" => {
             let point = files.debian_version.trim();
             if point.starts_with(|c: char| c.is_ascii_digit()) {
-                found.version = point.to_owned();
+                point.clone_into(&mut found.version);
                 found.minor = point.split_once('.').map(|(_, minor)| minor.to_owned());
             } else if version_id.is_empty() {
-                found.version = point.to_owned();
+                point.clone_into(&mut found.version);
             }
             found.release = codename().unwrap_or_else(|| point.split('/').next().unwrap_or_default().to_owned());
         }

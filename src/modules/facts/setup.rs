@@ -175,10 +175,16 @@ fn selected(words: &[String]) -> Result<Vec<usize>, Failure> {
             ("min", true) => no_min = true,
             // `!all` leaves the least that every playbook counts on.
             ("all", true) => explicit_all = true,
-            (_, true) => members.iter().for_each(|at| without[*at] = true),
+            (_, true) => {
+                for at in members {
+                    without[at] = true;
+                }
+            }
             (_, false) => {
                 added = true;
-                members.iter().for_each(|at| with[*at] = true);
+                for at in members {
+                    with[at] = true;
+                }
             }
         }
     }

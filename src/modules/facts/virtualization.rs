@@ -68,6 +68,7 @@ fn decide(signs: &Signs) -> Found {
     match container {
         Some("podman") => guest.extend(["podman", "container"]),
         Some("lxc" | "lxc-libvirt") => guest.extend(["lxc", "container"]),
+        Some("systemd-nspawn") => guest.extend(["container", "systemd-nspawn"]),
         Some(_) => guest.push("container"),
         None if signs.podman => guest.extend(["podman", "container"]),
         None => {}

@@ -287,31 +287,40 @@ impl Resource for Apt {
     }
 }
 
+/// What was at the place of `policy-rc.d`.
+enum Before {
+    /// It was not looked at, and nothing was put there.
+    Untouched,
+    /// Nothing.
+    Nothing,
+    /// A file: its content and mode.
+    File(Vec<u8>, u32),
+}
+
 /// A `policy-rc.d` that keeps services from being started while packages are installed.
 struct Policy {
-    /// What was there before; `None`: nothing is in place.
-    before: Option<Option<(Vec<u8>, u32)>>,
+    before: Before,
 }
 
 const POLICY: &str = "/usr/sbin/policy-rc.d";
 
 impl Policy {
     fn begin(status: Option<i64>, host: &mut dyn Host) -> Result<Self, Failure> {
-        let Some(status) = status.filter(|_| host.acts()) else { return Ok(Self { before: None }) };
+        let Some(status) = status.filter(|_| host.acts()) else { return Ok(Self { before: Before::Untouched }) };
         let path = std::path::Path::new(POLICY);
         let before = match host.stat(path)? {
-            Some(stat) => Some((host.read(path, 1 << 20)?, stat.mode)),
-            None => None,
+            Some(stat) => Before::File(host.read(path, 1 << 20)?, stat.mode),
+            None => Before::Nothing,
         };
         put(host, format!("#!/bin/sh\nexit {status}\n").as_bytes(), 0o755)?;
-        Ok(Self { before: Some(before) })
+        Ok(Self { before })
     }
 
     fn end(self, host: &mut dyn Host) -> Result<(), Failure> {
         match self.before {
-            None => Ok(()),
-            Some(None) => host.remove(std::path::Path::new(POLICY)),
-            Some(Some((content, mode))) => put(host, &content, mode),
+            Before::Untouched => Ok(()),
+            Before::Nothing => host.remove(std::path::Path::new(POLICY)),
+            Before::File(content, mode) => put(host, &content, mode),
         }
     }
 }

@@ -266,32 +266,41 @@ fn targets(args: &Args, names: &[&str], host: &dyn Inspect) -> Result<Vec<Target
     for at in unsure {
         let (name, version, at_least) = &wanted[at];
         let candidate = match &lists {
-            None => None,
-            Some(lists) => Some(lists.get(name).cloned()),
+            None => Listed::NotAsked,
+            Some(lists) => lists.get(name).map_or(Listed::Unknown, |found| Listed::Known(found.clone())),
         };
         targets[at].todo = decide(args, &targets[at], version.as_deref(), *at_least, candidate, host)?;
     }
     Ok(targets)
 }
 
-/// What has to be done for a package that may have to be installed. `candidate`: `None` if the lists
-/// could not be asked, `Some(None)` if they do not know the package.
+/// What the lists say of a package.
+enum Listed {
+    /// They could not be asked.
+    NotAsked,
+    /// They do not know it.
+    Unknown,
+    /// It can be had.
+    Known(Candidate),
+}
+
+/// What has to be done for a package that may have to be installed.
 fn decide(
     args: &Args,
     target: &Target,
     version: Option<&str>,
     at_least: bool,
-    candidate: Option<Option<Candidate>>,
+    candidate: Listed,
     host: &dyn Inspect,
 ) -> Result<Todo, Failure> {
     let name = &target.name;
     let known = match candidate {
-        Some(Some(candidate)) => candidate,
+        Listed::Known(candidate) => candidate,
         // In a plan the lists may be those from before an update that is only planned.
-        Some(None) if target.installed.is_none() && host.acts() => {
+        Listed::Unknown if target.installed.is_none() && host.acts() => {
             return Err(Failure::new(format!("No package matching '{name}' is available")));
         }
-        Some(None) | None => Candidate { version: None, versions: Vec::new() },
+        Listed::Unknown | Listed::NotAsked => Candidate { version: None, versions: Vec::new() },
     };
     if let Some(wanted) = version {
         if at_least {

@@ -342,7 +342,7 @@ impl Tool<'_> {
         if verb != "stop" && self.wish.scope == Scope::System && !self.wish.no_block {
             let after = host.unit(&self.unit.name)?;
             if after.active == "failed" {
-                let why = after.properties.get("Result").map(String::as_str).unwrap_or("unknown");
+                let why = after.properties.get("Result").map_or("unknown", String::as_str);
                 let hint = format!("`journalctl -u {}` on the host says more", self.unit.name);
                 return Err(Failure::new(format!(
                     "service {} failed right after {verb} (result: {why}); {hint}",
