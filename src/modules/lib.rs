@@ -10,8 +10,6 @@ pub mod change;
 pub mod claims;
 pub mod command;
 pub mod commands;
-#[cfg(test)]
-mod examples;
 pub mod facts;
 pub mod files;
 pub mod host;

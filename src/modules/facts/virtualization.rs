@@ -84,7 +84,7 @@ fn decide(signs: &Signs) -> Found {
         () if has(&signs.product, &["KVM", "Bochs", "AHV", "Google Compute Engine", "RDO Server"])
             || signs.product.starts_with("Standard PC") =>
         {
-            guest.push("kvm")
+            guest.push("kvm");
         }
         () if has(&signs.product, &["RHEV Hypervisor", "oVirt Node"]) || signs.family == "RHV" => guest.push("RHEV"),
         () if signs.product.starts_with("VMware") || signs.vendor.starts_with("VMware") => guest.push("VMware"),

@@ -44,6 +44,7 @@ fn fixture() -> MemoryHost {
         "/opt",
         "/etc/sysctl.d",
         "/etc/cron.d",
+        "/var/spool/cron/crontabs",
     ] {
         host.add_directory(directory);
     }
@@ -53,6 +54,7 @@ fn fixture() -> MemoryHost {
         ("/etc/passwd", text(&["root:x:0:0:root:/root:/bin/bash", "admin:x:1000:1000::/home/admin:/bin/bash"])),
         ("/etc/hosts", text(&["127.0.0.1 localhost", "10.0.0.1 db.example.org db"])),
         ("/etc/hostname", text(&["fixture"])),
+        ("/proc/sys/kernel/hostname", text(&["fixture"])),
         ("/etc/motd", text(&["Welcome."])),
         ("/etc/os-release", text(&["NAME=\"Debian GNU/Linux\"", "ID=debian", "VERSION_ID=\"12\"", "VERSION_CODENAME=bookworm"])),
         ("/etc/ssh/sshd_config", text(&["Port 22", "#PermitRootLogin yes", "PasswordAuthentication yes", "Include /etc/ssh/x"])),

@@ -44,11 +44,11 @@ args! {
 pub const EXAMPLES: &str = "
 - name: A key
   authorized_key:
-    user: oldjoe
+    user: admin
     key: ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAhVPDSpKfHgs9JVzVVfGxtgI5GFf1zlOCqlDkBXC2 joe@example.org
 - name: With options
   authorized_key:
-    user: oldjoe
+    user: admin
     key: ssh-rsa AAAAB3NzaC1yc2EAAAADAQABAAABAQ backup
     key_options: no-port-forwarding,from=\"10.0.1.1\"
     exclusive: true
