@@ -54,7 +54,7 @@ file_args! {
 }
 
 /// Examples; each is a test.
-pub const EXAMPLES: &str = r#"
+pub const EXAMPLES: &str = r"
 - name: A block at the end
   blockinfile:
     path: /etc/ssh/sshd_config
@@ -82,7 +82,7 @@ pub const EXAMPLES: &str = r#"
   blockinfile:
     path: /etc/hosts
     state: absent
-"#;
+";
 
 /// The module.
 pub struct BlockInFile;
@@ -123,7 +123,7 @@ impl Args {
         };
         if expression.contains("(?m)") || expression.contains("(?s)") {
             let found = pattern::compile(expression, Lines::One)?.find(text).map(|found| (found.start(), found.end()));
-            let newlines = |end: usize| text[..end].iter().filter(|byte| **byte == b'\n').count();
+            let newlines = |end: usize| lines(&text[..end]).iter().filter(|line| line.ends_with(b"\n")).count();
             return Ok(found.map_or(all.len(), |(start, end)| if is_after { newlines(end) + 1 } else { newlines(start) }));
         }
         let expression = pattern::compile(expression, Lines::One)?;

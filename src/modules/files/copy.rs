@@ -140,7 +140,7 @@ impl Wish<'_> {
     fn place(&self, host: &dyn Inspect) -> Result<(PathBuf, bool), Failure> {
         let dest = expand(self.dest, host);
         let into = ends_in_slash(self.dest);
-        let mut path = PathBuf::from_iter(dest.components());
+        let mut path = paths::plain(&dest);
         if into || is_directory(&path, host)? {
             let from_source = match self.origin {
                 Origin::Host(source) => Path::new(source).file_name().and_then(|name| name.to_str()),
@@ -181,7 +181,7 @@ impl Wish<'_> {
             wanted.mode = source_mode.map(Mode::of);
         }
         if let Some(expected) = self.checksum {
-            self.check(expected, &content, source.as_deref(), host)?;
+            Self::check(expected, &content, source.as_deref(), host)?;
         }
         let wanted_above = Wanted { mode: self.directory_mode.cloned(), ..wanted.clone() };
         let large = file.content.as_ref().is_some_and(|content| content.bytes.is_none()) && host.acts();
@@ -206,7 +206,7 @@ impl Wish<'_> {
         }
     }
 
-    fn check(&self, expected: &str, content: &Content, source: Option<&Path>, host: &dyn Inspect) -> Result<(), Failure> {
+    fn check(expected: &str, content: &Content, source: Option<&Path>, host: &dyn Inspect) -> Result<(), Failure> {
         let found = match (&content.bytes, source) {
             (Some(bytes), _) => digest_bytes(bytes, "sha1").expect("sha1 is known"),
             (None, Some(source)) => host.digest(source, "sha1")?,
@@ -293,7 +293,7 @@ pub enum Copied {
     /// One file.
     File(Box<Placed>),
     /// A tree.
-    Tree(tree::Tree),
+    Tree(Box<tree::Tree>),
 }
 
 impl State for Copied {
@@ -355,7 +355,7 @@ impl Resource for Copy {
 
     fn read(args: &Args, host: &dyn Inspect) -> Result<Copied, Failure> {
         let Some(source) = args.host_tree(host)? else { return Ok(Copied::File(Box::new(args.wish()?.read(host)?))) };
-        let mut dest = PathBuf::from_iter(expand(&args.dest, host).components());
+        let mut dest = paths::plain(&expand(&args.dest, host));
         if !args.src.as_deref().is_some_and(|source| source.ends_with('/')) {
             dest.extend(source.file_name());
         }
@@ -363,13 +363,13 @@ impl Resource for Copy {
             return Err(Failure::new(format!("cannot copy `{}` into itself, `{}`", source.display(), dest.display())));
         }
         let items = tree::on_host(&source, host)?;
-        Ok(Copied::Tree(tree::read(&dest, items, &args.tree_options(), host)?))
+        Ok(Copied::Tree(Box::new(tree::read(&dest, items, &args.tree_options(), host)?)))
     }
 
     fn want(args: &Args, now: &Copied) -> Result<Copied, Failure> {
         Ok(match now {
             Copied::File(placed) => Copied::File(Box::new(args.wish()?.want(placed))),
-            Copied::Tree(tree) => Copied::Tree(tree::want(tree, &args.tree_options())),
+            Copied::Tree(tree) => Copied::Tree(Box::new(tree::want(tree, &args.tree_options()))),
         })
     }
 

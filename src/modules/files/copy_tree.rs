@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 use super::attributes::file_args;
 use super::mode::Mode;
-use super::paths::expand;
+use super::paths::{self, expand};
 use super::state;
 use super::tree::{self, Item, Options, Tree};
 use crate::claims::Claims;
@@ -74,7 +74,7 @@ impl Resource for CopyTree {
     type State = Tree;
 
     fn read(args: &Args, host: &dyn Inspect) -> Result<Tree, Failure> {
-        let dest = PathBuf::from_iter(expand(&args.dest, host).components());
+        let dest = paths::plain(&expand(&args.dest, host));
         tree::read(&dest, args.files.clone(), &args.options(), host)
     }
 

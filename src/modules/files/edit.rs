@@ -1,12 +1,12 @@
 //! Files whose text is edited rather than given: what `lineinfile`, `blockinfile` and `replace` share.
 
 use std::cell::RefCell;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde_json::{Map, Value};
 
 use super::attributes::{Wanted, Written};
-use super::paths::{expand, missing_above, real_path, stat_followed};
+use super::paths::{self, expand, missing_above, real_path, stat_followed};
 use super::state::{self, Body, FileState, Look, Put, make_directories};
 use crate::args::{ArgError, Arguments, Field};
 use crate::change::{Content, ResourceState};
@@ -83,7 +83,7 @@ pub(crate) enum Missing {
 
 /// Reads the file; links are followed.
 pub(crate) fn read(path: &Path, written: Written<'_>, missing: Missing, host: &dyn Inspect) -> Result<Edited, Failure> {
-    let path = PathBuf::from_iter(expand(path, host).components());
+    let path = paths::plain(&expand(path, host));
     let shown = path.display().to_string();
     let found = stat_followed(&path, host)?;
     if found.as_ref().is_some_and(|stat| stat.kind == FileKind::Directory) {
@@ -112,9 +112,8 @@ pub(crate) fn want(now: &Edited, text: Vec<u8>, message: &str) -> Edited {
     want.file.content = Some(Content::of(&text));
     want.above = now.above.iter().map(|directory| directory.wanted(FileKind::Directory, &Wanted::default())).collect();
     want.message = if is_edited { message.to_owned() } else { String::new() };
-    if exists && now.file.differs_outside(&want.file) {
-        join_message(&mut want.message);
-    } else if !exists && now.wanted != Wanted::default() {
+    let sets_attributes = if exists { now.file.differs_outside(&want.file) } else { now.wanted != Wanted::default() };
+    if sets_attributes {
         join_message(&mut want.message);
     }
     want.text = text;

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use serde_json::{Map, Value};
 
 use super::attributes::{Account, Wanted, file_args, group_of, owner_of};
-use super::paths::{expand, is_directory, missing_above, real_path, stat_followed};
+use super::paths::{self, expand, is_directory, missing_above, real_path, stat_followed};
 use super::state::{self, FileState, Look, kind_word, make_directories};
 use super::times::{self, Time, Times};
 use crate::args::{ArgError, Arguments, Field};
@@ -195,7 +195,7 @@ impl Options {
 
     /// The path that is really meant.
     fn place(&self, host: &dyn Inspect) -> Result<PathBuf, Failure> {
-        let path = PathBuf::from_iter(expand(&self.path, host).components());
+        let path = paths::plain(&expand(&self.path, host));
         if self.state == Some(Form::Hard) && is_directory(&path, host)? {
             return Ok(path.join(Path::new(self.src.as_deref().unwrap_or_default()).file_name().unwrap_or_default()));
         }
@@ -379,7 +379,7 @@ fn link_target(options: &Options, path: &Path, host: &dyn Inspect) -> Result<Opt
         Some(source) => real_path(&absolute_source(source, path, host), host)?,
         None => real_path(path, host)?,
     };
-    Ok(host.stat(&target)?.map(|stat| FileState::from_stat(&target, &stat, host)).transpose()?)
+    host.stat(&target)?.map(|stat| FileState::from_stat(&target, &stat, host)).transpose()
 }
 
 /// The source of a link, seen from the directory of the link.

@@ -123,7 +123,7 @@ impl Options {
 
     /// The line that is to be replaced, among those of the file.
     fn find(&self, lines: &[&[u8]]) -> Result<Option<usize>, Failure> {
-        let is_match: Box<dyn Fn(&[u8]) -> bool> = match (&self.regexp, &self.search_string) {
+        let is_match: LineTest<'_> = match (&self.regexp, &self.search_string) {
             (Some(regexp), _) => {
                 let regexp = pattern::compile(regexp, Lines::One)?;
                 Box::new(move |line| regexp.is_match(bare(line)))
@@ -210,6 +210,9 @@ impl Options {
         Ok((left.concat(), all.len() - left.len()))
     }
 }
+
+/// Whether a line is meant.
+type LineTest<'a> = Box<dyn Fn(&[u8]) -> bool + 'a>;
 
 fn contains(line: &[u8], text: &[u8]) -> bool {
     text.is_empty() || line.windows(text.len()).any(|part| part == text)

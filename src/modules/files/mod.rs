@@ -2,6 +2,7 @@
 
 use crate::registry::{self, Module};
 
+pub mod assemble;
 pub(crate) mod attributes;
 pub mod blockinfile;
 pub mod copy;
@@ -9,6 +10,7 @@ pub mod copy_tree;
 pub(crate) mod edit;
 pub mod fetch;
 pub mod file;
+pub mod find;
 pub mod lineinfile;
 pub mod mode;
 pub mod offer;
@@ -18,20 +20,24 @@ pub mod replace;
 pub mod slurp;
 pub mod stat;
 pub(crate) mod state;
+pub mod tempfile;
 pub mod template;
 pub(crate) mod times;
 pub mod tree;
 
 /// The modules of this family.
 pub(crate) const MODULES: &[Module] = &[
+    registry::resource::<assemble::Assemble>("assemble", assemble::EXAMPLES),
     registry::resource::<blockinfile::BlockInFile>("blockinfile", blockinfile::EXAMPLES),
     registry::resource::<copy::Copy>("copy", copy::EXAMPLES),
     registry::resource::<copy_tree::CopyTree>("copy_tree", copy_tree::EXAMPLES),
     registry::query::<fetch::Fetch>("fetch", fetch::EXAMPLES),
     registry::resource::<file::File>("file", file::EXAMPLES),
+    registry::query::<find::Find>("find", find::EXAMPLES),
     registry::resource::<lineinfile::LineInFile>("lineinfile", lineinfile::EXAMPLES),
     registry::resource::<replace::Replace>("replace", replace::EXAMPLES),
     registry::query::<slurp::Slurp>("slurp", slurp::EXAMPLES),
     registry::query::<stat::Stat>("stat", stat::EXAMPLES),
+    registry::command::<tempfile::TemporaryFile>("tempfile", tempfile::EXAMPLES),
     registry::resource::<template::Template>("template", template::EXAMPLES),
 ];

@@ -44,6 +44,11 @@ fn expand_variables(text: &str, host: &dyn Inspect) -> String {
     done + rest
 }
 
+/// The path without doubled or trailing slashes and without `.`.
+pub(crate) fn plain(path: &Path) -> PathBuf {
+    path.components().collect()
+}
+
 /// The path without links, as far as it exists.
 pub(crate) fn real_path(path: &Path, host: &dyn Inspect) -> Result<PathBuf, Failure> {
     let mut done = PathBuf::new();

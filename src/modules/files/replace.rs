@@ -38,7 +38,7 @@ file_args! {
 }
 
 /// Examples; each is a test.
-pub const EXAMPLES: &str = r#"
+pub const EXAMPLES: &str = r"
 - name: A new name
   replace:
     path: /etc/hosts
@@ -52,7 +52,7 @@ pub const EXAMPLES: &str = r#"
     before: Include
     regexp: '^(PasswordAuthentication) yes$'
     replace: '\1 no'
-"#;
+";
 
 /// The module.
 pub struct Replace;

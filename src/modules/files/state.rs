@@ -253,7 +253,7 @@ pub(crate) fn make_directories(directories: &[FileState], host: &mut dyn Host) -
 
 /// What a task that writes this path touches.
 pub(crate) fn claims(path: &Path, owner: Option<&str>, group: Option<&str>) -> Claims {
-    let path = PathBuf::from_iter(path.components());
+    let path = paths::plain(path);
     let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).map(resource_id);
     let named = |kind: &str, name: Option<&str>| {
         name.filter(|name| !name.is_empty() && name.parse::<u32>().is_err()).map(|name| ResourceId::new(kind, name))

@@ -56,7 +56,7 @@ pub(crate) struct Times {
 
 impl Times {
     /// What must be set on something with this stat: access and modification time.
-    pub(crate) fn to_set(&self, now: Option<&FileStat>) -> (Option<f64>, Option<f64>) {
+    pub(crate) fn to_set(self, now: Option<&FileStat>) -> (Option<f64>, Option<f64>) {
         (
             self.access.wanted(now.map(|stat| stat.atime), self.began),
             self.modification.wanted(now.map(|stat| stat.mtime), self.began),
@@ -64,7 +64,7 @@ impl Times {
     }
 
     /// Whether both may stay as they are.
-    pub(crate) fn are_kept(&self) -> bool {
+    pub(crate) fn are_kept(self) -> bool {
         self.access == Time::Preserve && self.modification == Time::Preserve
     }
 }

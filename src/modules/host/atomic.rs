@@ -79,7 +79,9 @@ impl Directory {
         }
         for name in left {
             let Ok(stat) = rustix::fs::statat(&self.fd, &name, AtFlags::SYMLINK_NOFOLLOW) else { continue };
-            if stat.st_uid != rustix::process::geteuid().as_raw() {
+            // Of a file that was staged by root, the owner may have been changed already.
+            let us = rustix::process::geteuid();
+            if stat.st_uid != us.as_raw() && !us.is_root() {
                 continue;
             }
             let kind = FileType::from_raw_mode(stat.st_mode);
@@ -255,7 +257,7 @@ fn own(file: &File, fresh: Ids<u32>, wanted: Ids<Option<u32>>, model: Option<Ids
 /// Carries ACLs, labels and user attributes over. Capabilities and integrity hashes belong to the
 /// old content and are not carried.
 fn carry_xattrs(from: &Path, to: &File) -> Result<(), Errno> {
-    for (name, value) in xattrs(from) {
+    for (name, value) in read_xattrs(from)? {
         if matches!(name.as_str(), "security.capability" | "security.ima" | "security.evm") {
             continue;
         }
@@ -269,19 +271,26 @@ fn carry_xattrs(from: &Path, to: &File) -> Result<(), Errno> {
 
 /// The extended attributes of a path, links followed; none where there are none to be had.
 pub(super) fn xattrs(path: &Path) -> Vec<(String, Vec<u8>)> {
+    read_xattrs(path).unwrap_or_default()
+}
+
+fn read_xattrs(path: &Path) -> Result<Vec<(String, Vec<u8>)>, Errno> {
     let mut names = vec![0; LONGEST_XATTR];
-    let Ok(length) = rustix::fs::listxattr(path, &mut names[..]) else { return Vec::new() };
-    let mut value = Vec::new();
-    names[..length]
-        .split(|byte| *byte == 0)
-        .filter(|name| !name.is_empty())
-        .filter_map(|name| {
-            let name = String::from_utf8(name.to_vec()).ok()?;
-            value.resize(LONGEST_XATTR, 0);
-            let length = rustix::fs::getxattr(path, &*name, &mut value[..]).ok()?;
-            Some((name, value[..length].to_vec()))
-        })
-        .collect()
+    let length = match rustix::fs::listxattr(path, &mut names[..]) {
+        Err(Errno::NOTSUP) => return Ok(Vec::new()),
+        other => other?,
+    };
+    let mut all = Vec::new();
+    let mut value = vec![0; LONGEST_XATTR];
+    for name in names[..length].split(|byte| *byte == 0).filter(|name| !name.is_empty()) {
+        let Ok(name) = String::from_utf8(name.to_vec()) else { continue };
+        match rustix::fs::getxattr(path, &*name, &mut value[..]) {
+            // Removed meanwhile, or not for us to see.
+            Err(Errno::NODATA | Errno::PERM | Errno::ACCESS | Errno::NOTSUP) => {}
+            other => all.push((name, value[..other?].to_vec())),
+        }
+    }
+    Ok(all)
 }
 
 fn keep_times(file: &File, model: &Stat) -> Result<(), Errno> {

@@ -134,7 +134,8 @@ impl MemoryHost {
     /// Adds an account.
     pub fn add_user(&mut self, name: &str, uid: u32, gid: u32, home: &str, shell: &str) -> &mut User {
         let user = User { name: name.into(), uid, gid, home: home.into(), shell: shell.into(), ..User::default() };
-        self.users.entry(name.into()).insert_entry(user).into_mut()
+        self.users.remove(name);
+        self.users.entry(name.into()).or_insert(user)
     }
 
     /// Adds a group.
@@ -206,7 +207,7 @@ impl MemoryHost {
             target: None,
             xattrs: BTreeMap::new(),
         };
-        self.nodes.entry(number).insert_entry(node).into_mut()
+        self.nodes.entry(number).or_insert(node)
     }
 
     fn unlink(&mut self, path: &Path) {
@@ -531,7 +532,9 @@ impl Host for MemoryHost {
             return Err(Failure::at("remove", path, "No such file or directory"));
         }
         let gone: Vec<PathBuf> = self.names.keys().filter(|name| name.starts_with(&place)).cloned().collect();
-        gone.iter().for_each(|name| self.unlink(name));
+        for name in &gone {
+            self.unlink(name);
+        }
         Ok(())
     }
 

@@ -1,5 +1,7 @@
 //! Running a command: bounded output, no shell, no terminal, and an end to everything it started.
 
+#![expect(clippy::disallowed_methods, reason = "this is how the door to the machine runs commands")]
+
 use std::io::{self, Read, Write as _};
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
@@ -91,11 +93,10 @@ fn watch(child: &mut Child, input: &[u8], deadline: Option<Instant>) -> io::Resu
     // Kernels before 5.3 have no descriptors for processes: look every so often then.
     let pidfd: Option<OwnedFd> = rustix::process::pidfd_open(pid, PidfdFlags::empty()).ok();
     let (mut stdout, mut stderr, mut stdin) = (child.stdout.take(), child.stderr.take(), child.stdin.take());
-    for stream in [stdout.as_ref().map(|s| s.as_fd()), stderr.as_ref().map(|s| s.as_fd()), stdin.as_ref().map(|s| s.as_fd())] {
-        if let Some(fd) = stream {
-            let flags = rustix::fs::fcntl_getfl(fd)?;
-            rustix::fs::fcntl_setfl(fd, flags | rustix::fs::OFlags::NONBLOCK)?;
-        }
+    let streams = [stdout.as_ref().map(|s| s.as_fd()), stderr.as_ref().map(|s| s.as_fd()), stdin.as_ref().map(|s| s.as_fd())];
+    for fd in streams.into_iter().flatten() {
+        let flags = rustix::fs::fcntl_getfl(fd)?;
+        rustix::fs::fcntl_setfl(fd, flags | rustix::fs::OFlags::NONBLOCK)?;
     }
     let (mut out, mut err) = (Kept::default(), Kept::default());
     let mut input = input;
