@@ -6,7 +6,10 @@
 
 pub mod actions;
 pub mod ansible;
+pub mod docs;
+pub mod drift;
 pub mod graph;
+pub mod history;
 pub mod inventory;
 pub mod lab;
 pub mod playbook;

@@ -19,6 +19,9 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("lab", &[]),
     ("actions", &["source", "vars", "template", "playbook", "session"]),
     ("run", &["source", "vars", "template", "inventory", "ansible", "graph", "playbook", "session", "actions"]),
+    ("history", &["run"]),
+    ("drift", &["run", "history"]),
+    ("docs", &["source"]),
 ];
 
 /// Crates that stay behind one door, and where the door is.

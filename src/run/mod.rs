@@ -2,6 +2,7 @@
 
 pub mod connection;
 pub mod dispatch;
+pub mod escape;
 pub mod event;
 pub mod facts;
 pub mod handlers;

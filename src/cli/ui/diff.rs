@@ -1,9 +1,8 @@
 //! Unified diffs with file names and colours.
 
 use anstyle::{AnsiColor, Style};
+use stead::run::escape::{escape_line, escape_text};
 use stead_modules::change::{Action, Change};
-
-use super::escape::{escape_line, escape_text};
 
 const REMOVED: Style = AnsiColor::Red.on_default();
 const ADDED: Style = AnsiColor::Green.on_default();

@@ -5,11 +5,11 @@ use std::io::Write;
 use std::sync::Arc;
 
 use anstyle::{AnsiColor, Style};
+use stead::run::escape::{escape_line, escape_text};
 use stead::run::event::{Event, EventSink, NoteLevel, RunMode, TaskEnding, TaskInfo};
 use stead::run::summary::Summary;
 use stead_modules::change::Change;
 
-use super::escape::{escape_line, escape_text};
 use super::progress::Progress;
 use super::recap::{self, Look};
 use super::{diff, wording};
@@ -456,7 +456,9 @@ mod tests {
 
     fn shown(events: &[Event], verbosity: u8, quiet: bool) -> String {
         let (mut human, screen) = human(verbosity, quiet);
-        events.iter().for_each(|event| human.event(event));
+        for event in events {
+            human.event(event);
+        }
         screen.text()
     }
 

@@ -35,7 +35,9 @@ mod tests {
         let mut out = Vec::new();
         let events = samples::run();
         let mut sink = Json::new(&mut out);
-        events.iter().for_each(|event| sink.event(event));
+        for event in &events {
+            sink.event(event);
+        }
         let text = String::from_utf8(out).unwrap();
         let back: Vec<Event> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
         assert_eq!(back, events);

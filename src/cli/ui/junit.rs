@@ -179,7 +179,9 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("report.xml");
         let mut sink = Junit::new(&path);
-        samples::run().iter().for_each(|event| sink.event(event));
+        for event in &samples::run() {
+            sink.event(event);
+        }
         let xml = std::fs::read_to_string(&path).unwrap();
         insta::assert_snapshot!(xml, @r#"
         <?xml version="1.0" encoding="UTF-8"?>

@@ -1,7 +1,6 @@
 //! Reporters: folds of a run's events into what people and other programs read.
 
 mod diff;
-mod escape;
 mod human;
 mod json;
 mod junit;
@@ -11,7 +10,6 @@ mod wording;
 
 use stead::run::event::{Event, EventSink};
 
-pub(crate) use escape::{escape_line, escape_text};
 pub(crate) use human::{Human, HumanOptions};
 pub(crate) use json::Json;
 pub(crate) use junit::Junit;

@@ -6,9 +6,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use stead::run::escape::escape_line;
 use stead::run::event::TaskInfo;
-
-use super::escape::escape_line;
 
 /// Lines for running tasks, and for slow hosts.
 const LINES: usize = 5;

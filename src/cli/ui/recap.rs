@@ -2,10 +2,10 @@
 
 use anstyle::Style;
 use comfy_table::{CellAlignment, LineStyle, Table, TableStyle};
+use stead::run::escape::escape_line;
 use stead::run::event::{HostRecap, RunMode};
 use stead::run::summary::Summary;
 
-use super::escape::escape_line;
 use super::wording;
 
 /// Above this many hosts, hosts with equal rows share one.
@@ -155,7 +155,9 @@ mod tests {
 
     fn summary(hosts: usize) -> Summary {
         let mut summary = Summary::default();
-        super::super::samples::run().iter().for_each(|event| summary.event(event));
+        for event in &super::super::samples::run() {
+            summary.event(event);
+        }
         let host = |number: usize| HostRecap {
             host: format!("web{number:02}").into(),
             ending: HostEnding::Ok,

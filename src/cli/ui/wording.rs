@@ -2,10 +2,9 @@
 
 use anstyle::{AnsiColor, Style};
 use serde_json::Value;
+use stead::run::escape::escape_line;
 use stead::run::event::{HostEnding, RunMode, TaskEnding};
 use stead_modules::change::{Action, Change, Difference};
-
-use super::escape::escape_line;
 
 /// The word for a task's ending.
 pub(crate) fn task_ending(mode: RunMode, ending: TaskEnding) -> &'static str {

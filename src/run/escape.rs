@@ -2,12 +2,12 @@
 
 /// Text that may span lines: newlines and tabs stay, everything else that could move the cursor,
 /// colour the screen or reorder what is read is written out.
-pub(crate) fn escape_text(text: &str) -> String {
+pub fn escape_text(text: &str) -> String {
     escape(text, |char| matches!(char, '\n' | '\t'))
 }
 
 /// Text that must stay on one line.
-pub(crate) fn escape_line(text: &str) -> String {
+pub fn escape_line(text: &str) -> String {
     escape(text, |_| false)
 }
 
