@@ -448,3 +448,50 @@ fn sorted(mut names: Vec<String>) -> Vec<String> {
     names.dedup();
     names
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::host::memory::MemoryHost;
+    use crate::outcome::{Ending, Outcome};
+
+    fn run(options: Value, host: &mut dyn Host) -> Outcome {
+        let module = crate::registry::find("user").unwrap();
+        (module.run)(options.as_object().unwrap(), host)
+    }
+
+    fn host() -> MemoryHost {
+        let mut host = MemoryHost::default();
+        host.add_directory("/home");
+        host.add_group("wheel", 10, &[]);
+        host.add_group("adm", 4, &["alice"]);
+        host.add_group("alice", 1000, &[]);
+        host.add_user("alice", 1000, 1000, "/home/alice", "/bin/sh").password = Some("!$6$old".into());
+        host.add_directory("/home/alice");
+        host
+    }
+
+    #[test]
+    fn groups_are_added_or_replaced() {
+        let mut host = host();
+        let outcome = run(json!({"name": "alice", "groups": "wheel", "append": true}), &mut host);
+        assert_eq!(outcome.changes[0].differences[0].after, json!(["adm", "wheel"]));
+        let outcome = run(json!({"name": "alice", "groups": ["wheel"]}), &mut host);
+        assert_eq!(outcome.changes[0].differences[0].after, json!(["wheel"]));
+        assert_eq!(run(json!({"name": "alice", "groups": ""}), &mut host).changes[0].differences[0].after, json!([]));
+        let outcome = run(json!({"name": "alice", "groups": "nosuch"}), &mut host);
+        assert_eq!(outcome.result["msg"], "Group nosuch does not exist");
+    }
+
+    #[test]
+    fn a_password_is_never_an_argument_and_a_lock_does_not_make_it_differ() {
+        let mut host = host();
+        assert_eq!(run(json!({"name": "alice", "password": "$6$old"}), &mut host).ending, Ending::Ok);
+        let outcome = run(json!({"name": "alice", "password": "$6$new", "password_lock": true}), &mut host);
+        assert_eq!(outcome.changes[0].differences[0].after, json!("(secret)"));
+        assert_eq!(host.users["alice"].password.as_deref(), Some("!$6$new"));
+        assert!(host.ran.iter().all(|line| !line.argv.join(" ").contains("$6$")));
+        let kept = run(json!({"name": "alice", "password": "$6$x", "update_password": "on_create"}), &mut host);
+        assert_eq!(kept.ending, Ending::Ok);
+    }
+}

@@ -124,3 +124,29 @@ fn private_directory(digest: &str, host: &mut dyn Host) -> Result<PathBuf, Failu
     }
     Err(last.expect("at least one attempt was made"))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use serde_json::json;
+
+    use crate::host::Inspect as _;
+    use crate::host::memory::MemoryHost;
+    use crate::outcome::Ending;
+
+    #[test]
+    fn the_script_runs_under_its_own_name_and_leaves_nothing_behind() {
+        let mut host = MemoryHost::default();
+        host.add_directory("/tmp");
+        let sha256 = host.offer("#!/bin/sh\n");
+        let options =
+            json!({"_raw_params": "a 'b c'", "stead_source": {"sha256": sha256, "size": 10}, "stead_basename": "set up.sh"});
+        let module = crate::registry::find("script").unwrap();
+        let outcome = (module.run)(options.as_object().unwrap(), &mut host);
+        assert_eq!(outcome.ending, Ending::Changed, "{:?}", outcome.result);
+        let text = &host.ran[0].argv[2];
+        assert!(text.starts_with("/tmp/stead-") && text.ends_with("/set_up.sh a 'b c'"), "{text}");
+        assert!(host.list(Path::new("/tmp")).unwrap().is_empty());
+    }
+}

@@ -394,3 +394,54 @@ pub(super) fn claims(wish: &Wish) -> Claims {
     needs.push(ResourceId::new("package", name));
     Claims::provides([ResourceId::new("service", name)]).needing(needs)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::host::memory::MemoryHost;
+    use crate::host::overlay::Overlay;
+    use crate::host::{Attributes, FileWrite, Package};
+    use crate::outcome::{Ending, Outcome};
+
+    fn run(options: Value, host: &mut dyn Host) -> Outcome {
+        let module = crate::registry::find("systemd").unwrap();
+        (module.run)(options.as_object().unwrap(), host)
+    }
+
+    #[test]
+    fn a_restart_is_a_change_every_time_and_a_start_if_it_does_not_run() {
+        let mut host = MemoryHost::default();
+        host.add_unit("app.service", "inactive", "disabled");
+        let wish = json!({"name": "app", "state": "restarted"});
+        assert_eq!(run(wish.clone(), &mut host).changes[0].action, Action::Update);
+        assert_eq!(run(wish.clone(), &mut host).changes[0].action, Action::Run);
+        assert_eq!(run(wish, &mut host).ending, Ending::Changed);
+        let verbs: Vec<&str> = host.ran.iter().map(|line| line.argv[1].as_str()).collect();
+        assert_eq!(verbs, ["start", "restart", "restart"]);
+    }
+
+    #[test]
+    fn a_plan_knows_units_that_earlier_tasks_would_bring() {
+        let mut host = MemoryHost::default();
+        host.add_directory("/etc/systemd/system");
+        let mut plan = Overlay::new(host);
+        let wish = json!({"name": "app", "state": "started", "enabled": true});
+        assert_eq!(run(wish.clone(), &mut plan).ending, Ending::Failed);
+        let content = b"[Service]\nExecStart=/bin/app\n[Install]\nWantedBy=multi-user.target\n";
+        let path = Path::new("/etc/systemd/system/app.service");
+        plan.write(&FileWrite { path, content, attributes: Attributes::default(), validate: None }).unwrap();
+        let planned = run(wish.clone(), &mut plan);
+        let named: Vec<&str> = planned.changes[0].differences.iter().map(|difference| difference.property.as_str()).collect();
+        assert_eq!(named, ["enabled", "state"]);
+        assert_eq!(run(wish, &mut plan).ending, Ending::Ok);
+        let package = Package { name: "other".into(), planned: true, ..Package::default() };
+        plan.act(&CommandLine::default(), &[Effect::Package(package)]).unwrap();
+        assert_eq!(run(json!({"name": "other", "state": "restarted"}), &mut plan).ending, Ending::Changed);
+    }
+
+    #[test]
+    fn a_missing_service_is_named() {
+        let outcome = run(json!({"name": "nosuch", "state": "started"}), &mut MemoryHost::default());
+        assert_eq!(outcome.result["msg"], "Could not find the requested service nosuch: host");
+    }
+}
