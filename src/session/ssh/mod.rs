@@ -11,3 +11,8 @@ mod known_hosts;
 mod stream;
 
 pub(super) use connection::connect;
+
+#[cfg(test)]
+mod test_server;
+#[cfg(test)]
+mod tests;
