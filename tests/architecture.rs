@@ -80,7 +80,9 @@ fn shown(path: &Path) -> String {
 
 /// Whether `word::` is used, as a path's first segment.
 fn names_crate(code: &str, word: &str) -> bool {
-    let starts = |line: &str, at: usize| line[..at].chars().last().is_none_or(|before| !before.is_alphanumeric() && before != '_' && before != ':');
+    let starts = |line: &str, at: usize| {
+        line[..at].chars().last().is_none_or(|before| !before.is_alphanumeric() && before != '_' && before != ':')
+    };
     code.lines().any(|line| {
         let path = format!("{word}::");
         line.match_indices(&path).any(|(at, _)| starts(line, at)) || line.trim() == format!("use {word};")
@@ -104,7 +106,8 @@ fn used_folders(code: &str) -> BTreeSet<String> {
                 _ => {}
             }
         }
-        let first = |name: &String| name.trim().split(|c: char| !c.is_alphanumeric() && c != '_').next().unwrap_or_default().to_owned();
+        let first =
+            |name: &String| name.trim().split(|c: char| !c.is_alphanumeric() && c != '_').next().unwrap_or_default().to_owned();
         used.extend(names.iter().map(first).take(if rest.starts_with('{') { usize::MAX } else { 1 }));
     }
     used.retain(|name| root().join("src").join(name).is_dir());
@@ -120,7 +123,11 @@ fn folders_use_only_what_lies_below_them() {
         }
         for path in rust_files(&format!("src/{folder}")) {
             let used = used_folders(&code(&path));
-            wrong.extend(used.iter().filter(|name| name != folder && !allowed.contains(&name.as_str())).map(|name| format!("{} uses {name}", shown(&path))));
+            wrong.extend(
+                used.iter()
+                    .filter(|name| name != folder && !allowed.contains(&name.as_str()))
+                    .map(|name| format!("{} uses {name}", shown(&path))),
+            );
         }
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
@@ -154,7 +161,9 @@ fn the_library_neither_prints_nor_reads_the_environment() {
     for path in ARROWS.iter().flat_map(|(folder, _)| rust_files(&format!("src/{folder}"))).chain(rust_files("src/modules").into_iter().filter(|path| !shown(path).starts_with("src/modules/host/"))) {
         let code = code(&path);
         for word in ["println!(", "eprintln!(", "print!(", "eprint!(", "dbg!(", "std::env::", "env::var"] {
-            let found = code.match_indices(word).any(|(at, _)| !code[..at].ends_with(|before: char| before.is_alphanumeric() || before == '_'));
+            let found = code
+                .match_indices(word)
+                .any(|(at, _)| !code[..at].ends_with(|before: char| before.is_alphanumeric() || before == '_'));
             if found {
                 wrong.push(format!("{}: {word}", shown(&path)));
             }
@@ -197,7 +206,11 @@ fn the_agent_stays_small() {
 
 #[test]
 fn every_file_says_what_it_is() {
-    let silent: Vec<String> = rust_files("src").iter().filter(|path| !fs::read_to_string(path).unwrap().starts_with("//! ")).map(|path| shown(path)).collect();
+    let silent: Vec<String> = rust_files("src")
+        .iter()
+        .filter(|path| !fs::read_to_string(path).unwrap().starts_with("//! "))
+        .map(|path| shown(path))
+        .collect();
     assert!(silent.is_empty(), "no `//!` header: {silent:#?}");
 }
 

@@ -251,8 +251,7 @@ fn text_diff(before: Option<&[u8]>, after: Option<&[u8]>) -> Option<String> {
         return None;
     }
     let (before, after) = (std::str::from_utf8(before).ok()?, std::str::from_utf8(after).ok()?);
-    let diff = similar::TextDiff::configure().timeout(std::time::Duration::from_millis(500)).diff_lines(before, after);
-    let mut text = diff.unified_diff().context_radius(3).to_string();
+    let mut text = unified(before, after);
     if text.len() > LONGEST_DIFF {
         let mut end = LONGEST_DIFF;
         while !text.is_char_boundary(end) {
@@ -262,6 +261,52 @@ fn text_diff(before: Option<&[u8]>, after: Option<&[u8]>) -> Option<String> {
         text.push_str("\n... diff cut here\n");
     }
     Some(text)
+}
+
+/// The differing lines with three lines of context. One algorithm, called directly: the agent
+/// would carry five of them otherwise.
+fn unified(before: &str, after: &str) -> String {
+    use similar::DiffTag;
+    use similar::algorithms::{Capture, Compact, Replace, myers};
+    let old: Vec<&str> = before.split_inclusive('\n').collect();
+    let new: Vec<&str> = after.split_inclusive('\n').collect();
+    let deadline = std::time::Instant::now() + std::time::Duration::from_millis(500);
+    let mut hook = Compact::new(Replace::new(Capture::new()), old.as_slice(), new.as_slice());
+    let (whole_old, whole_new) = (0..old.len(), 0..new.len());
+    let Ok(()) = myers::diff_deadline(&mut hook, old.as_slice(), whole_old, new.as_slice(), whole_new, Some(deadline));
+    let mut text = String::new();
+    for hunk in hook.into_inner().into_inner().into_grouped_ops(3) {
+        let (Some(first), Some(last)) = (hunk.first(), hunk.last()) else { continue };
+        let old_lines = lines(first.old_range().start, last.old_range().end);
+        let new_lines = lines(first.new_range().start, last.new_range().end);
+        text.push_str(&format!("@@ -{old_lines} +{new_lines} @@\n"));
+        for op in &hunk {
+            if op.tag() == DiffTag::Equal {
+                old[op.old_range()].iter().for_each(|line| push_line(&mut text, ' ', line));
+            } else {
+                old[op.old_range()].iter().for_each(|line| push_line(&mut text, '-', line));
+                new[op.new_range()].iter().for_each(|line| push_line(&mut text, '+', line));
+            }
+        }
+    }
+    text
+}
+
+/// A range of lines as hunk headers write it: counted from 1, an empty one names the line before.
+fn lines(start: usize, end: usize) -> String {
+    match end.saturating_sub(start) {
+        1 => format!("{}", start + 1),
+        0 => format!("{start},0"),
+        length => format!("{},{length}", start + 1),
+    }
+}
+
+fn push_line(text: &mut String, sign: char, line: &str) {
+    text.push(sign);
+    text.push_str(line);
+    if !line.ends_with('\n') {
+        text.push_str("\n\\ No newline at end of file\n");
+    }
 }
 
 /// The record form of a wanted state.
@@ -305,6 +350,16 @@ mod tests {
         assert_eq!(changes.len(), 1);
         assert_eq!(changes[0].differences[0].property, "mode");
         assert_eq!(changes[0].differences[1].diff.as_deref(), Some("@@ -1 +1 @@\n-a\n+b\n"));
+    }
+
+    #[test]
+    fn diffs_are_written_as_the_library_writes_them() {
+        use proptest::prelude::*;
+        let text = "([ab]{0,1}\n){0,12}[ab]{0,1}";
+        proptest!(|(before in text, after in text)| {
+            let whole = similar::TextDiff::from_lines(&before, &after);
+            prop_assert_eq!(unified(&before, &after), whole.unified_diff().context_radius(3).to_string());
+        });
     }
 
     #[test]
