@@ -13,6 +13,7 @@ use stead_modules::claims::Claims;
 use stead_modules::outcome::{Ending, Outcome};
 use stead_modules::registry::{self, Contract};
 
+use crate::docs::{Page, Performed};
 use crate::playbook::{Action, Catalog, Entry, Performer};
 use crate::session::{ContentSource, Contents, Prompt, RawOutput, SessionError};
 use crate::source::{SourceMap, Span};
@@ -362,4 +363,41 @@ pub fn catalog() -> Catalog {
         }
     }
     Catalog::new(entries)
+}
+
+/// The manual's pages of what the controller does.
+pub fn pages() -> Vec<Page> {
+    let looks = Performed::OnController(Contract::Query);
+    let manages = Performed::OnController(Contract::Resource);
+    let runs = Performed::OnController(Contract::Command);
+    let mut pages = vec![
+        Page::of::<assert::Args>("assert", looks, "- assert: { that: [ansible_facts.os_family == 'Debian'], fail_msg: not a Debian }\n"),
+        Page::of::<debug::Args>("debug", looks, "- debug: { msg: \"{{ inventory_hostname }}\" }\n- debug: { var: ansible_facts.distribution }\n"),
+        Page::of::<fail::Args>("fail", looks, "- fail: { msg: no disk left }\n  when: free_bytes < 1000000\n"),
+        Page::of::<fetch::Args>("fetch", manages, "- fetch: { src: /etc/ssh/sshd_config, dest: fetched/ }\n"),
+        Page::of::<include_vars::Args>("include_vars", looks, "- include_vars: \"{{ ansible_facts.os_family }}.yml\"\n"),
+        Page::of::<pause::Args>("pause", runs, "- pause: { seconds: 5 }\n"),
+        Page::of::<raw::Args>("raw", runs, "- raw: apt-get install -y python3\n"),
+        Page::of::<set_fact::Args>("set_fact", looks, "- set_fact: { release_dir: \"/opt/app/{{ version }}\" }\n"),
+        Page::of::<engine::MetaArgs>("meta", looks, "- meta: flush_handlers\n"),
+        Page::of::<engine::IncludeTasksArgs>("include_tasks", looks, "- include_tasks: \"{{ ansible_facts.os_family }}.yml\"\n"),
+        Page::of::<engine::IncludeTasksArgs>("import_tasks", looks, "- import_tasks: users.yml\n"),
+        Page::of::<engine::RoleArgs>("include_role", looks, "- include_role: { name: web }\n"),
+        Page::of::<engine::RoleArgs>("import_role", looks, "- import_role: { name: web, tasks_from: tls }\n"),
+    ];
+    // Of these two the host does the larger part: the controller's options stand first.
+    let shared: [(&str, Page); 2] = [
+        ("template", Page::of::<template::Args>("template", manages, "- template: { src: motd.j2, dest: /etc/motd, mode: \"0644\" }\n")),
+        ("copy", Page::of::<copy::Args>("copy", manages, "- copy: { src: motd, dest: /etc/motd, mode: \"0644\" }\n")),
+    ];
+    for (name, mut page) in shared {
+        if let Some(module) = registry::find(name) {
+            page.doc = (module.doc)();
+            let more = (module.fields)();
+            page.fields.extend(more.into_iter().filter(|field| !field.name.starts_with("stead_")));
+            page.examples = module.examples;
+        }
+        pages.push(page);
+    }
+    pages
 }

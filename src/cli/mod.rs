@@ -3,6 +3,8 @@
 
 mod apply;
 mod completions;
+mod docs;
+mod drift;
 mod environment;
 mod facts;
 mod graph;
@@ -34,12 +36,16 @@ enum Command {
     Apply(apply::Apply),
     /// Show what an apply would change; touches nothing. Exit code 2 when changes are pending.
     Plan(plan::Plan),
+    /// Compare hosts with the playbooks and with the last apply: what moved, and on which side. Exit code 2 when something did.
+    Drift(drift::Drift),
     /// Show hosts and groups, and where each variable of a host comes from.
     Inventory(inventory::Inventory),
     /// Show what hosts say of themselves.
     Facts(facts::Facts),
     /// Show the graph of a playbook, with the reason of every edge.
     Graph(graph::Graph),
+    /// Describe modules: options, results, examples, what a plan can predict.
+    Docs(docs::Docs),
     /// Start throw-away hosts on this machine to try things on.
     Lab(lab::Lab),
     /// Print the completion script of a shell.
@@ -63,6 +69,8 @@ pub(crate) fn main() -> ExitCode {
     match cli.command {
         Command::Apply(command) => command.run(),
         Command::Plan(command) => command.run(),
+        Command::Drift(command) => command.run(),
+        Command::Docs(command) => command.run(),
         Command::Inventory(command) => command.run(),
         Command::Facts(command) => command.run(),
         Command::Graph(command) => command.run(),

@@ -2,12 +2,14 @@
 
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use clap::Args;
+use stead::history::{Recorder, Store};
 use stead::run::event::{Event, EventSink, RunMode};
 use stead::run::summary::{Summary, exit_code};
 
-use super::prepare;
+use super::{complain, prepare};
 use super::run_args::RunArgs;
 use super::ui::{Human, HumanOptions, Json, Junit, Sinks};
 
@@ -49,6 +51,11 @@ pub(crate) fn readers(args: &RunArgs, diffs: bool) -> Sinks {
     sinks
 }
 
+/// Seconds since the epoch.
+fn now() -> f64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64())
+}
+
 /// Applies or plans.
 pub(crate) fn execute(args: &RunArgs, mode: RunMode, diffs: bool, detailed: bool) -> ExitCode {
     let prepared = match prepare::prepare(&args.playbooks, &args.hosts, args.lab) {
@@ -62,8 +69,26 @@ pub(crate) fn execute(args: &RunArgs, mode: RunMode, diffs: bool, detailed: bool
     let summary = Shared::<Summary>::default();
     let mut sinks = readers(args, diffs);
     sinks.0.push(Box::new(summary.clone()));
-    if let Err(code) = prepare::run(prepared, settings, sinks) {
-        return code;
+    // A lab is gone afterwards: there is nothing to remember of it.
+    let mut problem = None;
+    if mode == RunMode::Apply && args.lab.is_none() {
+        match Store::open(&args.history) {
+            Ok(store) => {
+                let recorder = Recorder::new(store, now);
+                problem = Some(recorder.problem());
+                sinks.0.push(Box::new(recorder));
+            }
+            // Without a record nobody could say later what was applied.
+            Err(error) => return complain(&error.to_string(), Some("`--history FILE` names another record")),
+        }
+    }
+    let state = match prepare::run(prepared, settings, sinks) {
+        Ok(state) => state,
+        Err(code) => return code,
+    };
+    drop(state);
+    if let Some(error) = problem.and_then(|problem| problem.take()) {
+        complain(&format!("the record of this run is not complete: {error}"), None);
     }
     let summary = summary.0.lock().expect("no reader panics");
     ExitCode::from(exit_code(mode, &summary, detailed))
