@@ -27,8 +27,14 @@ impl Plan {
 }
 
 /// A summary that is still wanted after the readers are gone.
-#[derive(Clone, Default)]
+#[derive(Default)]
 pub(crate) struct Shared<T>(pub(crate) Arc<Mutex<T>>);
+
+impl<T> Clone for Shared<T> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
 
 impl<T: EventSink> EventSink for Shared<T> {
     fn event(&mut self, event: &Event) {
