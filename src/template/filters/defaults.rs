@@ -1,0 +1,61 @@
+//! Filters about what a value is: `default`, `mandatory`, `bool`, `ternary`, `type_debug` ...
+
+use super::{Filter, filter, flag, raw, text};
+use crate::template::error::{TemplateError, TemplateErrorKind, fail};
+use crate::template::eval::Interpreter;
+use crate::template::val::{Args, Res, Val};
+
+pub(super) const FILTERS: &[Filter] = &[
+    raw("default", default),
+    raw("d", default),
+    raw("mandatory", mandatory),
+    filter("bool", |it, input, _| match text::boolean(it.runtime, &input)? {
+        Some(value) => Ok(Val::Bool(value)),
+        None if matches!(input, Val::Null) => Ok(Val::Null),
+        // Whatever else it is, it is not true; ansible-core says so too, with a warning.
+        None => Ok(Val::Bool(false)),
+    }),
+    raw("ternary", ternary),
+    filter("type_debug", |_, input, _| Ok(Val::str(input.type_name()))),
+    raw("undef", |_, input, _| Ok(input)),
+    filter("unvault", |_, _, _| Err(fail("decrypting in a template is not supported yet"))),
+    filter("vault", |_, _, _| Err(fail("encrypting in a template is not supported yet"))),
+    filter("json_query", |_, _, _| Err(community("json_query", "community.general"))),
+    filter("ipaddr", |_, _, _| Err(community("ipaddr", "ansible.utils"))),
+    filter("ipwrap", |_, _, _| Err(community("ipwrap", "ansible.utils"))),
+    filter("version_sort", |_, _, _| Err(community("version_sort", "community.general"))),
+];
+
+fn community(name: &str, collection: &str) -> crate::template::error::Fault {
+    let message = format!("`{name}` comes from the collection `{collection}`, which is not built in yet");
+    TemplateError::new(TemplateErrorKind::Failed, message).into()
+}
+
+fn default(it: &Interpreter<'_>, input: Val, args: &mut Args) -> Res {
+    let value = args.next("default_value").unwrap_or_else(|| Val::str(""));
+    let also_false = flag(it.runtime, args, "boolean", false)?;
+    match input {
+        Val::Undefined(_) => Ok(value),
+        Val::Unknown(_) => Ok(input),
+        input if also_false && !it.runtime.truth(&input)? => Ok(value),
+        input => Ok(input),
+    }
+}
+
+fn mandatory(it: &Interpreter<'_>, input: Val, args: &mut Args) -> Res {
+    let message = super::optional(it.runtime, args, "msg")?;
+    match (input, message) {
+        (Val::Undefined(error), Some(message)) => Err(TemplateError { message: message.to_string(), ..(*error).clone() }.into()),
+        (Val::Undefined(error), None) => Err((*error).clone().into()),
+        (input, _) => Ok(input),
+    }
+}
+
+fn ternary(it: &Interpreter<'_>, input: Val, args: &mut Args) -> Res {
+    let (yes, no) = (args.required("true_val")?, args.required("false_val")?);
+    match (args.next("none_val"), &input) {
+        (_, Val::Undefined(_) | Val::Unknown(_)) => Ok(input),
+        (Some(none), Val::Null) if !matches!(none, Val::Null) => Ok(none),
+        _ => Ok(if it.runtime.truth(&input)? { yes } else { no }),
+    }
+}

@@ -1,0 +1,344 @@
+//! Tests: what stands behind `is`.
+
+use std::cmp::Ordering;
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::OnceLock;
+
+use super::error::{Fault, fail};
+use super::eval::Interpreter;
+use super::regexes::{self, Flags};
+use super::runtime::{Number, Runtime, number};
+use super::val::{Args, Res, Val};
+use super::{filters, version};
+
+type Run = fn(&Interpreter<'_>, Val, &mut Args) -> Res<bool>;
+
+/// A test.
+#[derive(Debug)]
+pub(super) struct Test {
+    pub(super) name: &'static str,
+    pub(super) run: Run,
+    /// Whether it wants to see undefined and unknown input itself.
+    pub(super) raw: bool,
+}
+
+/// The test of a name, with or without `ansible.builtin.`.
+pub(super) fn find(name: &str) -> Option<&'static Test> {
+    static KNOWN: OnceLock<HashMap<&'static str, &'static Test>> = OnceLock::new();
+    let known = KNOWN.get_or_init(|| TESTS.iter().map(|test| (test.name, test)).collect());
+    known.get(filters::short_name(name)).copied()
+}
+
+/// All names.
+pub(super) fn names() -> impl Iterator<Item = &'static str> {
+    TESTS.iter().map(|test| test.name)
+}
+
+const fn test(name: &'static str, run: Run) -> Test {
+    Test { name, run, raw: false }
+}
+
+static TESTS: &[Test] = &[
+    Test { name: "defined", run: |_, input, _| Ok(!matches!(input, Val::Undefined(_))), raw: true },
+    Test { name: "undefined", run: |_, input, _| Ok(matches!(input, Val::Undefined(_))), raw: true },
+    test("none", |_, input, _| Ok(matches!(input, Val::Null))),
+    test("boolean", |_, input, _| Ok(matches!(input, Val::Bool(_)))),
+    test("true", |_, input, _| Ok(matches!(input, Val::Bool(true)))),
+    test("false", |_, input, _| Ok(matches!(input, Val::Bool(false)))),
+    test("integer", |_, input, _| Ok(matches!(input, Val::Int(_)))),
+    test("float", |_, input, _| Ok(matches!(input, Val::Float(_)))),
+    test("number", |_, input, _| Ok(matches!(input, Val::Int(_) | Val::Float(_) | Val::Bool(_)))),
+    test("string", |_, input, _| Ok(matches!(input, Val::Str(_)))),
+    test("sequence", |it, input, _| Ok(it.runtime.length(&input)?.is_some())),
+    test("iterable", |it, input, _| Ok(it.runtime.length(&input)?.is_some())),
+    test("mapping", |it, input, _| Ok(input.is_mapping(it.runtime))),
+    test("callable", |_, input, _| {
+        Ok(matches!(&input, Val::Object(object) if matches!(object.type_name(), "function" | "Macro")))
+    }),
+    test("escaped", |_, _, _| Ok(false)),
+    test("filter", |it, input, _| Ok(filters::find(&it.runtime.string(&input)?).is_some())),
+    test("test", |it, input, _| Ok(find(&it.runtime.string(&input)?).is_some())),
+    test("lower", |it, input, _| cased(it.runtime, &input, char::is_lowercase, char::is_uppercase)),
+    test("upper", |it, input, _| cased(it.runtime, &input, char::is_uppercase, char::is_lowercase)),
+    test("even", |_, input, _| Ok(whole(&input)?.rem_euclid(2) == 0)),
+    test("odd", |_, input, _| Ok(whole(&input)?.rem_euclid(2) == 1)),
+    test("divisibleby", |_, input, args| match whole(&args.required("num")?)? {
+        0 => Err(fail("division by zero")),
+        by => Ok(whole(&input)? % by == 0),
+    }),
+    test("sameas", same_as),
+    test("eq", equal),
+    test("equalto", equal),
+    test("==", equal),
+    test("ne", |it, input, args| equal(it, input, args).map(|equal| !equal)),
+    test("!=", |it, input, args| equal(it, input, args).map(|equal| !equal)),
+    test("lt", |it, input, args| ordered(it, &input, args).map(Ordering::is_lt)),
+    test("lessthan", |it, input, args| ordered(it, &input, args).map(Ordering::is_lt)),
+    test("<", |it, input, args| ordered(it, &input, args).map(Ordering::is_lt)),
+    test("le", |it, input, args| ordered(it, &input, args).map(Ordering::is_le)),
+    test("<=", |it, input, args| ordered(it, &input, args).map(Ordering::is_le)),
+    test("gt", |it, input, args| ordered(it, &input, args).map(Ordering::is_gt)),
+    test("greaterthan", |it, input, args| ordered(it, &input, args).map(Ordering::is_gt)),
+    test(">", |it, input, args| ordered(it, &input, args).map(Ordering::is_gt)),
+    test("ge", |it, input, args| ordered(it, &input, args).map(Ordering::is_ge)),
+    test(">=", |it, input, args| ordered(it, &input, args).map(Ordering::is_ge)),
+    test("in", |it, input, args| it.runtime.contains(&args.required("seq")?, &input)),
+    test("contains", |it, input, args| it.runtime.contains(&input, &args.required("value")?)),
+    test("truthy", |it, input, args| truthy(it, input, args)),
+    test("falsy", |it, input, args| truthy(it, input, args).map(|truthy| !truthy)),
+    test("any", |it, input, _| some(it.runtime, &input, true)),
+    test("all", |it, input, _| some(it.runtime, &input, false).map(|any_false| !any_false)),
+    test("subset", |it, input, args| subset(it.runtime, &input, &args.required("superset")?)),
+    test("issubset", |it, input, args| subset(it.runtime, &input, &args.required("superset")?)),
+    test("superset", |it, input, args| subset(it.runtime, &args.required("subset")?, &input)),
+    test("issuperset", |it, input, args| subset(it.runtime, &args.required("subset")?, &input)),
+    test("match", |it, input, args| pattern(it.runtime, &input, args, Anchor::Start)),
+    test("search", |it, input, args| pattern(it.runtime, &input, args, Anchor::Nowhere)),
+    test("regex", |it, input, args| pattern(it.runtime, &input, args, Anchor::Asked)),
+    test("version", compare_versions),
+    test("version_compare", compare_versions),
+    test("changed", |it, input, _| result(it.runtime, &input, "changed")),
+    test("change", |it, input, _| result(it.runtime, &input, "changed")),
+    test("failed", |it, input, _| result(it.runtime, &input, "failed")),
+    test("failure", |it, input, _| result(it.runtime, &input, "failed")),
+    test("succeeded", |it, input, _| result(it.runtime, &input, "failed").map(|failed| !failed)),
+    test("success", |it, input, _| result(it.runtime, &input, "failed").map(|failed| !failed)),
+    test("successful", |it, input, _| result(it.runtime, &input, "failed").map(|failed| !failed)),
+    test("skipped", |it, input, _| result(it.runtime, &input, "skipped")),
+    test("skip", |it, input, _| result(it.runtime, &input, "skipped")),
+    test("unreachable", |it, input, _| result(it.runtime, &input, "unreachable")),
+    test("reachable", |it, input, _| result(it.runtime, &input, "unreachable").map(|unreachable| !unreachable)),
+    test("timedout", |it, input, _| result(it.runtime, &input, "timedout")),
+    test("started", |it, input, _| async_flag(it.runtime, &input, "started")),
+    test("finished", |it, input, _| async_flag(it.runtime, &input, "finished")),
+    test("file", |it, input, _| on_disk(it.runtime, &input, Path::is_file)),
+    test("is_file", |it, input, _| on_disk(it.runtime, &input, Path::is_file)),
+    test("directory", |it, input, _| on_disk(it.runtime, &input, Path::is_dir)),
+    test("is_dir", |it, input, _| on_disk(it.runtime, &input, Path::is_dir)),
+    test("exists", |it, input, _| on_disk(it.runtime, &input, Path::exists)),
+    test("link", |it, input, _| on_disk(it.runtime, &input, Path::is_symlink)),
+    test("is_link", |it, input, _| on_disk(it.runtime, &input, Path::is_symlink)),
+    test("link_exists", |it, input, _| on_disk(it.runtime, &input, |path| path.symlink_metadata().is_ok())),
+    test("abs", |it, input, _| on_disk(it.runtime, &input, Path::is_absolute)),
+    test("is_abs", |it, input, _| on_disk(it.runtime, &input, Path::is_absolute)),
+    test("mount", |it, input, _| on_disk(it.runtime, &input, is_mount)),
+    test("is_mount", |it, input, _| on_disk(it.runtime, &input, is_mount)),
+    test("same_file", same_file),
+    test("is_same_file", same_file),
+    test("nan", |_, input, _| match number(&input) {
+        Some(number) => Ok(number.float().is_nan()),
+        None => Err(fail(format!("a number is needed, not a `{}`", input.type_name()))),
+    }),
+    test("isnan", |_, input, _| Ok(number(&input).is_some_and(|number| number.float().is_nan()))),
+    test("url", |it, input, args| uri(it.runtime, &input, args, &["ftp", "http", "https"], true)),
+    test("uri", |it, input, args| uri(it.runtime, &input, args, &[], false)),
+    test("urn", |it, input, _| Ok(it.runtime.string(&input)?.to_lowercase().starts_with("urn:"))),
+    test("vault_encrypted", |_, input, _| Ok(input.as_str().is_some_and(|text| text.starts_with("$ANSIBLE_VAULT;")))),
+    test("vaulted_file", |it, input, _| {
+        let path = it.runtime.string(&input)?;
+        let text = std::fs::read(&*path).map_err(|error| fail(format!("cannot read `{path}`: {error}")))?;
+        Ok(text.starts_with(b"$ANSIBLE_VAULT;"))
+    }),
+];
+
+fn cased(runtime: &Runtime, input: &Val, wanted: fn(char) -> bool, other: fn(char) -> bool) -> Res<bool> {
+    let text = runtime.string(input)?;
+    Ok(text.chars().any(wanted) && !text.chars().any(other))
+}
+
+fn whole(value: &Val) -> Res<i64> {
+    match number(value) {
+        Some(Number::Int(number)) => Ok(number),
+        Some(Number::Float(number)) if number.fract() == 0.0 => Ok(number as i64),
+        _ => Err(fail(format!("a whole number is needed, not a `{}`", value.type_name()))),
+    }
+}
+
+fn equal(it: &Interpreter<'_>, input: Val, args: &mut Args) -> Res<bool> {
+    it.runtime.equal(&input, &args.required("other")?)
+}
+
+fn ordered(it: &Interpreter<'_>, input: &Val, args: &mut Args) -> Res<Ordering> {
+    it.runtime.order(input, &args.required("other")?)
+}
+
+/// Python's `is`: the same kind and, for what can only be the same by value, the same value.
+fn same_as(it: &Interpreter<'_>, input: Val, args: &mut Args) -> Res<bool> {
+    let other = args.required("other")?;
+    Ok(match (&input, &other) {
+        (Val::List(one), Val::List(other)) => std::rc::Rc::ptr_eq(one, other),
+        (Val::Map(one), Val::Map(other)) => std::rc::Rc::ptr_eq(one, other),
+        _ => input.type_name() == other.type_name() && it.runtime.equal(&input, &other)?,
+    })
+}
+
+fn truthy(it: &Interpreter<'_>, input: Val, args: &mut Args) -> Res<bool> {
+    let convert = args.next("convert_bool").map_or(Ok(false), |convert| it.runtime.truth(&convert))?;
+    if convert {
+        if let Some(value) = filters::text::boolean(it.runtime, &input)? {
+            return Ok(value);
+        }
+    }
+    it.runtime.truth(&input)
+}
+
+/// Whether any item has this truth.
+fn some(runtime: &Runtime, input: &Val, wanted: bool) -> Res<bool> {
+    let mut unknown = None;
+    for item in runtime.items(input)? {
+        match runtime.truth(&item) {
+            Ok(truth) if truth == wanted => return Ok(true),
+            Ok(_) => {}
+            Err(Fault::Unknown(reason)) => unknown = Some(reason),
+            Err(other) => return Err(other),
+        }
+    }
+    unknown.map_or(Ok(false), |reason| Err(Fault::Unknown(reason)))
+}
+
+fn subset(runtime: &Runtime, small: &Val, large: &Val) -> Res<bool> {
+    let large = Val::list(runtime.items(large)?);
+    for item in runtime.items(small)? {
+        if !runtime.contains(&large, &item)? {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+#[derive(PartialEq, Eq, Clone, Copy)]
+enum Anchor {
+    Start,
+    Nowhere,
+    /// As the argument `match_type` says.
+    Asked,
+}
+
+fn pattern(runtime: &Runtime, input: &Val, args: &mut Args, anchor: Anchor) -> Res<bool> {
+    let text = runtime.string(input)?;
+    let pattern = runtime.string(&args.required("pattern")?)?;
+    let ignore_case = args.next("ignorecase").map_or(Ok(false), |flag| runtime.truth(&flag))?;
+    let multiline = args.next("multiline").map_or(Ok(false), |flag| runtime.truth(&flag))?;
+    let kind = match anchor {
+        Anchor::Asked => args.next("match_type").map_or_else(|| Ok("search".into()), |kind| runtime.string(&kind))?,
+        Anchor::Start => "match".into(),
+        Anchor::Nowhere => "search".into(),
+    };
+    let whole = if &*kind == "fullmatch" { format!("\\A(?:{pattern})\\Z") } else { pattern.to_string() };
+    let regex = regexes::compile(runtime, &whole, Flags { ignore_case, multiline })?;
+    // `$` also matches before a newline at the end.
+    let without_newline = text.strip_suffix('\n').filter(|_| pattern.ends_with('$'));
+    let holds = |text: &str| match &*kind {
+        "match" => regex.find(text).is_some_and(|found| found.start() == 0),
+        _ => regex.is_match(text),
+    };
+    Ok(holds(&text) || without_newline.is_some_and(holds))
+}
+
+fn compare_versions(it: &Interpreter<'_>, input: Val, args: &mut Args) -> Res<bool> {
+    let runtime = it.runtime;
+    let left = runtime.string(&input)?;
+    let right = runtime.string(&args.required("version")?)?;
+    let operator = args.next("operator").map_or_else(|| Ok("eq".into()), |operator| runtime.string(&operator))?;
+    let strict = match args.next("strict") {
+        None | Some(Val::Null) => None,
+        Some(strict) => Some(runtime.truth(&strict)?),
+    };
+    let kind = match args.next("version_type") {
+        None | Some(Val::Null) => None,
+        Some(kind) => Some(runtime.string(&kind)?),
+    };
+    if strict.is_some() && kind.is_some() {
+        return Err(fail("`strict` and `version_type` cannot be given together"));
+    }
+    if left.is_empty() || right.is_empty() {
+        return Err(fail(if left.is_empty() {
+            "the version on the left is empty"
+        } else {
+            "the version to compare with is empty"
+        }));
+    }
+    let order = match kind.as_deref().unwrap_or(if strict == Some(true) { "strict" } else { "loose" }) {
+        "loose" => version::compare_loose(&left, &right)?,
+        "strict" => version::compare_strict(&left, &right)?,
+        "semver" | "semantic" => version::compare_semantic(&left, &right)?,
+        "pep440" => version::compare_pep440(&left, &right)?,
+        other => return Err(fail(format!("`{other}` is not a version type: loose, strict, semver, semantic or pep440"))),
+    };
+    Ok(match &*operator {
+        "==" | "=" | "eq" => order.is_eq(),
+        "<" | "lt" => order.is_lt(),
+        "<=" | "le" => order.is_le(),
+        ">" | "gt" => order.is_gt(),
+        ">=" | "ge" => order.is_ge(),
+        "!=" | "<>" | "ne" => order.is_ne(),
+        other => return Err(fail(format!("`{other}` is not a comparison"))),
+    })
+}
+
+/// A property of a task's result. A result with several items has `changed` if any item has.
+fn result(runtime: &Runtime, input: &Val, property: &str) -> Res<bool> {
+    if !input.is_mapping(runtime) {
+        return Err(fail(format!("a task's result is needed, not a `{}`", input.type_name())));
+    }
+    let own = |of: &Val, name: &str| match runtime.get(of, &name.into())? {
+        Some(value) => runtime.truth(&value),
+        None => Ok(false),
+    };
+    if property == "changed" && runtime.get(input, &"changed".into())?.is_none() {
+        let Some(items) = runtime.get(input, &"results".into())?.filter(Val::is_list) else { return Ok(false) };
+        for item in runtime.items(&items)? {
+            if item.is_mapping(runtime) && own(&item, "changed")? {
+                return Ok(true);
+            }
+        }
+        return Ok(false);
+    }
+    own(input, property)
+}
+
+fn async_flag(runtime: &Runtime, input: &Val, property: &str) -> Res<bool> {
+    if !input.is_mapping(runtime) {
+        return Err(fail(format!("a task's result is needed, not a `{}`", input.type_name())));
+    }
+    // What does not run in the background is started and finished.
+    runtime.get(input, &property.into())?.map_or(Ok(true), |value| runtime.truth(&value))
+}
+
+fn on_disk(runtime: &Runtime, input: &Val, holds: fn(&Path) -> bool) -> Res<bool> {
+    Ok(holds(Path::new(&*runtime.string(input)?)))
+}
+
+fn is_mount(path: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt as _;
+    let (Ok(own), Ok(parent)) = (path.symlink_metadata(), path.join("..").metadata()) else { return false };
+    own.is_dir() && (own.dev() != parent.dev() || own.ino() == parent.ino())
+}
+
+fn same_file(it: &Interpreter<'_>, input: Val, args: &mut Args) -> Res<bool> {
+    use std::os::unix::fs::MetadataExt as _;
+    let look = |value: &Val| {
+        let path = it.runtime.string(value)?;
+        let found = std::fs::metadata(&*path).map_err(|error| fail(format!("cannot look at `{path}`: {error}")))?;
+        Ok::<_, Fault>((found.dev(), found.ino()))
+    };
+    Ok(look(&input)? == look(&args.required("path")?)?)
+}
+
+fn uri(runtime: &Runtime, input: &Val, args: &mut Args, schemes: &[&str], needs_host: bool) -> Res<bool> {
+    let Some(text) = input.as_str() else { return Ok(false) };
+    let asked = match args.next("schemes") {
+        None | Some(Val::Null) => None,
+        Some(schemes) => Some(runtime.items(&schemes)?.iter().map(|scheme| runtime.string(scheme)).collect::<Res<Vec<_>>>()?),
+    };
+    let Some((scheme, rest)) = text.split_once(':') else { return Ok(false) };
+    let valid = scheme.starts_with(|c: char| c.is_ascii_alphabetic())
+        && scheme.chars().all(|c| c.is_ascii_alphanumeric() || "+-.".contains(c));
+    let known = match &asked {
+        Some(asked) => asked.iter().any(|asked| asked.eq_ignore_ascii_case(scheme)),
+        None => schemes.is_empty() || schemes.iter().any(|known| known.eq_ignore_ascii_case(scheme)),
+    };
+    let host = rest.strip_prefix("//").is_some_and(|rest| !rest.split(['/', '?', '#']).next().unwrap_or("").is_empty());
+    Ok(valid && known && (host || !needs_host))
+}
