@@ -158,7 +158,11 @@ fn third_party_crates_stay_behind_their_doors() {
 #[test]
 fn the_library_neither_prints_nor_reads_the_environment() {
     let mut wrong = Vec::new();
-    for path in ARROWS.iter().flat_map(|(folder, _)| rust_files(&format!("src/{folder}"))).chain(rust_files("src/modules").into_iter().filter(|path| !shown(path).starts_with("src/modules/host/"))) {
+    for path in ARROWS
+        .iter()
+        .flat_map(|(folder, _)| rust_files(&format!("src/{folder}")))
+        .chain(rust_files("src/modules").into_iter().filter(|path| !shown(path).starts_with("src/modules/host/")))
+    {
         let code = code(&path);
         for word in ["println!(", "eprintln!(", "print!(", "eprint!(", "dbg!(", "std::env::", "env::var"] {
             let found = code

@@ -85,17 +85,14 @@ async fn tree(
         path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
     };
     if !prefix.is_empty() {
-        entries.push(json!({"path": prefix, "directory": true, "mode": mode(path)}));
+        entries.push(json!({"path": prefix, "mode": mode(path)}));
     }
     if let Err(error) = list(context, path, &prefix, follow, &mut entries) {
         return Ok(Done::failed(format!("cannot read `{}`: {error}", path.display())));
     }
-    options.insert("manifest".into(), Json::Array(entries));
+    options.insert("files".into(), Json::Array(entries));
     for name in ["remote_src", "follow", "checksum"] {
         options.remove(name);
-    }
-    if let Some(validate) = options.remove("validate").filter(|value| !value.is_null()) {
-        return Ok(Done::failed(format!("`validate` ({validate}) cannot be used with a directory")));
     }
     let mut done = Done::from(context.agent.module("copy_tree", options).await?);
     done.result.entry("src".into()).or_insert_with(|| Value::from(path.display().to_string()));
@@ -125,7 +122,7 @@ fn list(
             let target = std::fs::read_link(&path)?;
             entries.push(json!({"path": relative, "link": target.to_string_lossy()}));
         } else if path.is_dir() {
-            entries.push(json!({"path": relative, "directory": true, "mode": mode(&path)}));
+            entries.push(json!({"path": relative, "mode": mode(&path)}));
             list(context, &path, &relative, follow, entries)?;
         } else {
             let (sha256, size, mode) = context.digests.offer(&path, context.contents)?;

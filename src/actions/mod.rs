@@ -371,8 +371,16 @@ pub fn pages() -> Vec<Page> {
     let manages = Performed::OnController(Contract::Resource);
     let runs = Performed::OnController(Contract::Command);
     let mut pages = vec![
-        Page::of::<assert::Args>("assert", looks, "- assert: { that: [ansible_facts.os_family == 'Debian'], fail_msg: not a Debian }\n"),
-        Page::of::<debug::Args>("debug", looks, "- debug: { msg: \"{{ inventory_hostname }}\" }\n- debug: { var: ansible_facts.distribution }\n"),
+        Page::of::<assert::Args>(
+            "assert",
+            looks,
+            "- assert: { that: [ansible_facts.os_family == 'Debian'], fail_msg: not a Debian }\n",
+        ),
+        Page::of::<debug::Args>(
+            "debug",
+            looks,
+            "- debug: { msg: \"{{ inventory_hostname }}\" }\n- debug: { var: ansible_facts.distribution }\n",
+        ),
         Page::of::<fail::Args>("fail", looks, "- fail: { msg: no disk left }\n  when: free_bytes < 1000000\n"),
         Page::of::<fetch::Args>("fetch", manages, "- fetch: { src: /etc/ssh/sshd_config, dest: fetched/ }\n"),
         Page::of::<include_vars::Args>("include_vars", looks, "- include_vars: \"{{ ansible_facts.os_family }}.yml\"\n"),
@@ -387,7 +395,10 @@ pub fn pages() -> Vec<Page> {
     ];
     // Of these two the host does the larger part: the controller's options stand first.
     let shared: [(&str, Page); 2] = [
-        ("template", Page::of::<template::Args>("template", manages, "- template: { src: motd.j2, dest: /etc/motd, mode: \"0644\" }\n")),
+        (
+            "template",
+            Page::of::<template::Args>("template", manages, "- template: { src: motd.j2, dest: /etc/motd, mode: \"0644\" }\n"),
+        ),
         ("copy", Page::of::<copy::Args>("copy", manages, "- copy: { src: motd, dest: /etc/motd, mode: \"0644\" }\n")),
     ];
     for (name, mut page) in shared {

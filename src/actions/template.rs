@@ -40,8 +40,13 @@ fn is_own(name: &str) -> bool {
     Args::fields().iter().any(|field| field.name == name)
 }
 
+/// Options for the controller, and those for the host (which is told `src` too, for its result).
 fn split(options: &JsonMap<String, Json>) -> (JsonMap<String, Json>, JsonMap<String, Json>) {
-    options.clone().into_iter().partition(|(name, _)| is_own(name))
+    let (own, mut rest): (JsonMap<_, _>, JsonMap<_, _>) = options.clone().into_iter().partition(|(name, _)| is_own(name));
+    if let Some(src) = own.get("src") {
+        rest.insert("src".into(), src.clone());
+    }
+    (own, rest)
 }
 
 /// Checks the options of both sides; those that the controller adds later are not missed.

@@ -28,7 +28,10 @@ impl Docs {
             Ok(page) if self.markdown => anstream::print!("{}", docs::markdown(page)),
             Ok(page) => anstream::print!("{}", docs::text(page)),
             Err(hint) => {
-                return complain(&format!("no module named `{name}`"), Some(hint.as_deref().unwrap_or("`stead docs` lists the modules that there are")));
+                return complain(
+                    &format!("no module named `{name}`"),
+                    Some(hint.as_deref().unwrap_or("`stead docs` lists the modules that there are")),
+                );
             }
         }
         ExitCode::SUCCESS

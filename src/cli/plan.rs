@@ -9,9 +9,9 @@ use stead::history::{Recorder, Store};
 use stead::run::event::{Event, EventSink, RunMode};
 use stead::run::summary::{Summary, exit_code};
 
-use super::{complain, prepare};
 use super::run_args::RunArgs;
 use super::ui::{Human, HumanOptions, Json, Junit, Sinks};
+use super::{complain, prepare};
 
 /// Show what an apply would change; touches nothing. Exit code 2 when changes are pending.
 #[derive(Debug, Args)]

@@ -357,7 +357,7 @@ impl TaskRun {
             match self.run.renderer.condition(node, scope).map_err(|error| (error, node.clone()))? {
                 Truth::Yes => {}
                 Truth::No => {
-                    let text = node.as_str().map_or_else(|| "a condition".to_owned(), str::to_owned);
+                    let text = node.as_str().map_or_else(|| literal(node), str::to_owned);
                     let result = Value::from(result::skipped(&text));
                     return Ok(Some(ItemReport::plain(TaskEnding::Skipped, result, Some(format!("`{text}` does not hold")))));
                 }
@@ -694,6 +694,11 @@ impl TaskRun {
         }
         ItemReport::failed(format!("{} ({place})", error.message), hint)
     }
+}
+
+/// A condition that is no text, as it is written.
+fn literal(node: &Node) -> String {
+    crate::playbook::outline::literal(node).map_or_else(|| "a condition".to_owned(), |value| value.to_string())
 }
 
 /// The first line of a command, cut where it is long.
