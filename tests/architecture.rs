@@ -22,6 +22,9 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("history", &["run"]),
     ("drift", &["run", "history"]),
     ("docs", &["source"]),
+    ("history", &["run"]),
+    ("drift", &["run", "history"]),
+    ("docs", &["source"]),
 ];
 
 /// Crates that stay behind one door, and where the door is.
@@ -38,6 +41,7 @@ const DOORS: &[(&str, &[&str])] = &[
     ("anstream", &["src/cli/"]),
     ("comfy_table", &["src/cli/"]),
     ("rpassword", &["src/cli/"]),
+    ("rusqlite", &["src/history/"]),
 ];
 
 /// What the agent must never link.
@@ -56,7 +60,10 @@ fn rust_files(folder: &str) -> Vec<PathBuf> {
             let path = entry.unwrap().path();
             let name = path.file_name().unwrap().to_string_lossy().into_owned();
             if path.is_dir() {
-                open.push(path);
+                // Cargo's own folders for what is not part of a package's library.
+                if name != "tests" && name != "examples" {
+                    open.push(path);
+                }
             } else if name.ends_with(".rs") && !name.ends_with("tests.rs") {
                 found.push(path);
             }
@@ -186,8 +193,11 @@ fn modules_reach_the_machine_only_through_the_host() {
             continue;
         }
         let code = code(&path);
-        // Waiting for a port means connecting to it, which no other module has to do.
-        let exempt = |word: &str| name == "src/modules/commands/wait_for.rs" && word == "TcpStream";
+        // Waiting for a port means connecting to it, and the kernel's name is in no file.
+        let exempt = |word: &str| {
+            [("src/modules/commands/wait_for.rs", "TcpStream"), ("src/modules/facts/platform.rs", "rustix::")]
+                .contains(&(name.as_str(), word))
+        };
         wrong.extend(doors.iter().filter(|word| code.contains(**word) && !exempt(word)).map(|word| format!("{name}: {word}")));
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
