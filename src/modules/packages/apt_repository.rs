@@ -98,9 +98,14 @@ fn suggested_name(source: &str) -> String {
     )
 }
 
+/// Whether APT reads a file of this name as a list in the one-line form.
+fn is_list(name: &str) -> bool {
+    Path::new(name).extension().is_some_and(|extension| extension == "list")
+}
+
 fn target(args: &Args) -> PathBuf {
     let name = match &args.filename {
-        Some(name) if name.ends_with(".list") => name.clone(),
+        Some(name) if is_list(name) => name.clone(),
         Some(name) => format!("{name}.list"),
         None => suggested_name(&args.repo),
     };
@@ -114,7 +119,7 @@ impl Resource for AptRepository {
     fn read(args: &Args, host: &dyn Inspect) -> Result<State, Failure> {
         let mut paths = vec![PathBuf::from(MAIN)];
         let parts = host.list(Path::new(PARTS)).unwrap_or_default();
-        paths.extend(parts.iter().filter(|name| name.ends_with(".list")).map(|name| Path::new(PARTS).join(name)));
+        paths.extend(parts.iter().filter(|name| is_list(name)).map(|name| Path::new(PARTS).join(name)));
         let target = target(args);
         if !paths.contains(&target) {
             paths.push(target);
