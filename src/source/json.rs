@@ -200,7 +200,7 @@ mod tests {
         let text = "{\n\t\"a\": [1e3, -2, 1.5, 0, true, null, \"\\ud83d\\ude00\\n\\/\"],\n\t\"b\": {},\n\"a2\":[ ]}\n";
         let node = read(text).unwrap();
         let list = node.as_map().unwrap().get("a").unwrap().as_list().unwrap();
-        assert!(matches!(list[0].value, NodeValue::Float(number) if number == 1000.0));
+        assert!(matches!(list[0].value, NodeValue::Float(number) if number.to_bits() == 1000_f64.to_bits()));
         assert!(matches!(list[1].value, NodeValue::Int(-2)));
         assert!(matches!(list[3].value, NodeValue::Int(0)));
         assert_eq!(list[6].as_str(), Some("😀\n/"));

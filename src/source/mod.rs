@@ -3,6 +3,7 @@
 pub mod de;
 pub mod diagnostic;
 mod json;
+mod lines;
 pub mod load;
 pub mod map;
 mod mend;
