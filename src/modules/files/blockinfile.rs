@@ -175,7 +175,7 @@ impl Resource for BlockInFile {
         if !matches!(args.encoding.to_lowercase().as_str(), "utf-8" | "utf8" | "ascii" | "us-ascii") {
             return Err(Failure::new(format!("encoding `{}` is not supported; only utf-8 is", args.encoding)));
         }
-        let creates = args.create && args.is_present();
+        let creates = args.create && args.state == Wanted::Present;
         edit::read(&args.path, args.wanted_attributes(), if creates { Missing::Create } else { Missing::Leave }, host)
     }
 
@@ -184,7 +184,7 @@ impl Resource for BlockInFile {
             if !args.create {
                 return Err(Failure::new(format!("Path {} does not exist !", now.shown)).with("rc", 257));
             }
-            if !args.is_present() {
+            if args.state == Wanted::Absent {
                 return Ok(edit::leave(now));
             }
             return Ok(edit::want(now, args.edit(b"")?.0, "File created"));

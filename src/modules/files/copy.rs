@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use super::attributes::{Wanted, file_args};
 use super::mode::Mode;
-use super::offer::Offer;
+use super::offer::{Offer, Text};
 use super::paths::{self, ends_in_slash, expand, is_directory, missing_above, real_path, stat_followed};
 use super::state::{self, Body, FileState, Look, Put, make_directories};
 use super::tree;
@@ -27,7 +27,7 @@ file_args! {
         /// else itself.
         src: Option<String>,
         /// Text of the file, instead of `src`.
-        content: Option<String>,
+        content: Option<Text>,
         /// Where it goes on the host. If it is a directory or ends in `/`, the file keeps its name.
         dest: PathBuf,
         /// Whether `src` is on the host.
@@ -248,8 +248,12 @@ impl Wish<'_> {
     }
 
     pub(crate) fn result(&self, before: &Placed, after: &Placed) -> Map<String, Value> {
-        let mut result = after.file.result();
         let path = after.file.path.display().to_string();
+        if after.content.is_none() {
+            // It was there, and was not to be replaced.
+            return Map::from_iter([("dest".to_owned(), Value::from(path))]);
+        }
+        let mut result = after.file.result();
         result.insert("dest".into(), path.clone().into());
         if let Origin::Host(source) = self.origin {
             result.insert("src".into(), source.into());
@@ -310,7 +314,7 @@ impl Args {
         let origin = match (&self.content, &self.stead_source, &self.src) {
             (Some(_), None, Some(_)) => return Err(Failure::new("src and content are mutually exclusive")),
             (_, Some(offer), _) => Origin::Offered(offer),
-            (Some(text), _, _) => Origin::Text(text),
+            (Some(text), _, _) => Origin::Text(&text.0),
             (None, None, Some(source)) if self.remote_src => Origin::Host(source),
             (None, None, Some(source)) => {
                 return Err(Failure::new(format!("the content of `{source}` was not offered by the controller")));
@@ -384,7 +388,11 @@ impl Resource for Copy {
     fn result(args: &Args, before: &Copied, after: &Copied) -> Map<String, Value> {
         let mut result = match (before, after) {
             (Copied::File(before), Copied::File(after)) => args.wish().map(|wish| wish.result(before, after)).unwrap_or_default(),
-            (_, Copied::Tree(after)) => after.result(),
+            (_, Copied::Tree(after)) => {
+                let mut result = after.result();
+                result.insert("dest".into(), args.dest.display().to_string().into());
+                result
+            }
             _ => Map::new(),
         };
         if let Some(source) = &args.src {

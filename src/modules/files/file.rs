@@ -134,6 +134,10 @@ pub struct Seen {
     inside: Vec<(FileState, FileState)>,
     /// What a symbolic link leads to, if its attributes are meant.
     beyond: Option<FileState>,
+    /// Where a symbolic link would lead, if nothing is there.
+    missing_source: Option<PathBuf>,
+    /// The path is a directory with something in it.
+    is_full: bool,
     /// The inode of the source of a hard link is that of the path.
     is_same_inode: bool,
     times: Times,
@@ -173,7 +177,7 @@ impl Options {
         match (self.state, now) {
             (Some(form), _) => form,
             (None, Some(FileKind::Directory)) => Form::Directory,
-            (None, Some(FileKind::Link)) if !self.follow => Form::Link,
+            (None, Some(FileKind::Link)) => Form::Link,
             (None, Some(_)) => Form::File,
             (None, None) if self.recurse => Form::Directory,
             (None, None) => Form::File,
@@ -199,8 +203,15 @@ impl Options {
         if self.state == Some(Form::Hard) && is_directory(&path, host)? {
             return Ok(path.join(Path::new(self.src.as_deref().unwrap_or_default()).file_name().unwrap_or_default()));
         }
-        let keeps_link = matches!(self.state, Some(Form::Link | Form::Hard | Form::Absent)) || !self.follow;
-        if keeps_link || stat_followed(&path, host)?.is_none() { Ok(path) } else { real_path(&path, host) }
+        let keeps_link = matches!(self.state, None | Some(Form::Link | Form::Hard | Form::Absent)) || !self.follow;
+        if keeps_link || host.stat(&path)?.is_none() {
+            return Ok(path);
+        }
+        let target = real_path(&path, host)?;
+        if self.state == Some(Form::Touch) && host.stat(&target)?.is_none() {
+            return Err(Failure::new(format!("`{}` leads to `{}`, which does not exist", path.display(), target.display())));
+        }
+        Ok(target)
     }
 
     fn times(&self, form: Form, began: f64) -> Result<Times, Failure> {
@@ -244,9 +255,27 @@ impl Resource for File {
             (Some(stat), false) => (Some(stat.atime), Some(stat.mtime)),
             _ => (None, None),
         };
-        let mut seen = Seen { form, main, stat, above, inside, beyond: None, is_same_inode: false, times, shown_times, wanted };
+        let is_full =
+            matches!(form, Form::Link | Form::Hard) && main.kind == Some(FileKind::Directory) && !host.list(&path)?.is_empty();
+        let mut seen = Seen {
+            form,
+            main,
+            stat,
+            above,
+            inside,
+            beyond: None,
+            missing_source: None,
+            is_full,
+            is_same_inode: false,
+            times,
+            shown_times,
+            wanted,
+        };
         match form {
-            Form::Link => seen.beyond = link_target(options, &path, host)?,
+            Form::Link => {
+                seen.beyond = link_target(options, &path, host)?;
+                seen.missing_source = missing_source_of(options, &seen.main, host)?;
+            }
             Form::Hard => seen.is_same_inode = is_same_inode(options, seen.stat.as_ref(), host)?,
             _ => {}
         }
@@ -317,6 +346,7 @@ impl Resource for File {
         let path = after.main.path.display().to_string();
         match after.form {
             Form::Touch | Form::Link | Form::Hard => result.insert("dest".into(), path.into()),
+            Form::File if args.options.state.is_none() && after.main.nlink > 1 => result.insert("dest".into(), path.into()),
             _ => result.insert("path".into(), path.into()),
         };
         if matches!(after.form, Form::Link | Form::Hard) {
@@ -336,7 +366,11 @@ impl Resource for File {
 
 impl Seen {
     fn kind(&self) -> &'static str {
-        self.main.kind.map_or("absent", kind_word)
+        match self.main.kind {
+            Some(FileKind::File) if self.main.nlink > 1 => "hard",
+            Some(kind) => kind_word(kind),
+            None => "absent",
+        }
     }
 }
 
@@ -387,10 +421,24 @@ fn absolute_source(source: &str, path: &Path, host: &dyn Inspect) -> PathBuf {
     path.parent().unwrap_or(Path::new("/")).join(expand(Path::new(source), host))
 }
 
+fn missing_source_of(options: &Options, main: &FileState, host: &dyn Inspect) -> Result<Option<PathBuf>, Failure> {
+    let Some(source) = &options.src else { return Ok(None) };
+    // In place of a directory, a relative source is seen from within it.
+    let source = match main.kind {
+        Some(FileKind::Directory) => main.path.join(expand(Path::new(source), host)),
+        _ => absolute_source(source, &main.path, host),
+    };
+    Ok(if stat_followed(&source, host)?.is_none() { Some(source) } else { None })
+}
+
 fn is_same_inode(options: &Options, now: Option<&FileStat>, host: &dyn Inspect) -> Result<bool, Failure> {
     let source = options.src.as_deref().ok_or_else(|| Failure::new("src is required for creating new hardlinks"))?;
     let source = expand(Path::new(source), host);
-    let missing = || Failure::new(format!("src does not exist: {}", source.display())).with("src", source.display().to_string());
+    let missing = || {
+        Failure::new("src does not exist")
+            .with("src", source.display().to_string())
+            .with("dest", options.path.display().to_string())
+    };
     let source = host.stat(&source)?.ok_or_else(missing)?;
     Ok(now.is_some_and(|now| (now.dev, now.ino) == (source.dev, source.ino)))
 }
@@ -402,10 +450,19 @@ fn want_link(options: &Options, now: &Seen, want: &mut Seen) -> Result<(), Failu
         (None, Some(target)) => target.clone(),
         (None, None) => return Err(Failure::new("src is required for creating new symlinks").with("path", path.to_string())),
     };
+    if let Some(missing) = now.missing_source.as_ref().filter(|_| !options.force) {
+        return Err(Failure::new(format!(
+            "src file does not exist, use 'force=yes' if you really want to create the link: {}",
+            missing.display()
+        ))
+        .with("path", path.to_string())
+        .with("src", missing.display().to_string()));
+    }
+    refuse_full_directory(now)?;
     match now.main.kind {
         None | Some(FileKind::Link) => {}
-        Some(kind) if !options.force => {
-            return Err(Failure::new(format!("refusing to convert from {} to symlink for {path}", kind_word(kind)))
+        Some(_) if !options.force => {
+            return Err(Failure::new(format!("refusing to convert from {} to symlink for {path}", now.kind()))
                 .with("path", path.to_string()));
         }
         Some(_) => {}
@@ -417,10 +474,24 @@ fn want_link(options: &Options, now: &Seen, want: &mut Seen) -> Result<(), Failu
     Ok(())
 }
 
+fn refuse_full_directory(now: &Seen) -> Result<(), Failure> {
+    if !now.is_full {
+        return Ok(());
+    }
+    let path = now.main.path.display();
+    Err(Failure::new(format!("the directory {path} is not empty, refusing to convert it")).with("path", path.to_string()))
+}
+
 fn want_hard_link(options: &Options, now: &Seen, want: &mut Seen) -> Result<(), Failure> {
     let path = now.main.path.display();
     if now.main.kind.is_some() && !now.is_same_inode && !options.force {
-        return Err(Failure::new(format!("Cannot link, {path} exists at destination")).with("dest", path.to_string()));
+        let what = if now.kind() == "hard" { "different hard link" } else { now.kind() };
+        return Err(Failure::new(format!("Cannot link, {what} exists at destination"))
+            .with("dest", path.to_string())
+            .with("src", options.src.clone()));
+    }
+    if !now.is_same_inode {
+        refuse_full_directory(now)?;
     }
     let kind = now.main.kind.filter(|_| now.is_same_inode).unwrap_or(FileKind::File);
     want.main = now.main.wanted(kind, &now.wanted);

@@ -175,10 +175,6 @@ impl Options {
             if !line.ends_with(b"\n") {
                 line.push(b'\n');
             }
-            // A last line without an end keeps being one if nothing else differs.
-            if bare(&line) == all[found] {
-                return Ok((text.to_vec(), ""));
-            }
             let done = all[..found].concat().into_iter().chain(line).chain(all[found + 1..].concat()).collect();
             return Ok((done, "line replaced"));
         }
@@ -298,7 +294,7 @@ mod tests {
         for (text, options, expected, message) in [
             ("a\nb\n", json!({"line": "c"}), "a\nb\nc\n", "line added"),
             ("a\nb", json!({"line": "c"}), "a\nb\nc\n", "line added"),
-            ("a\nb", json!({"line": "b"}), "a\nb", ""),
+            ("a\nb", json!({"line": "b"}), "a\nb\n", "line replaced"),
             ("a\nb\na\n", json!({"regexp": "^a", "line": "x"}), "a\nb\nx\n", "line replaced"),
             ("a\nb\na\n", json!({"regexp": "^a", "line": "x", "firstmatch": true}), "x\nb\na\n", "line replaced"),
             ("a\nx\n", json!({"regexp": "^q", "line": "a"}), "a\nx\n", ""),

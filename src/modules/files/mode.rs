@@ -46,9 +46,9 @@ impl Mode {
     }
 }
 
-/// A mode as results show it: four octal digits.
+/// A mode as results show it: octal with a leading zero (`0644`, `02775`).
 pub fn octal(mode: u32) -> String {
-    format!("{mode:04o}")
+    format!("0{mode:03o}")
 }
 
 impl Arg for Mode {
@@ -155,7 +155,7 @@ mod tests {
             (json!("0644"), 0, false, "0644"),
             (json!("644"), 0, false, "0644"),
             (json!(420), 0, false, "0644"),
-            (json!("01777"), 0, true, "1777"),
+            (json!("01777"), 0, true, "01777"),
             (json!("u=rw,g=r,o="), 0o777, false, "0640"),
             (json!("u=rwX,g=rX,o="), 0o600, false, "0640"),
             (json!("u=rwX,g=rX,o="), 0o600, true, "0750"),
@@ -163,8 +163,8 @@ mod tests {
             (json!("a+X"), 0o744, false, "0755"),
             (json!("u+x"), 0o640, false, "0740"),
             (json!("go-rwx"), 0o777, true, "0700"),
-            (json!("u+s,g+s"), 0o755, false, "6755"),
-            (json!("+t"), 0o777, true, "1777"),
+            (json!("u+s,g+s"), 0o755, false, "06755"),
+            (json!("+t"), 0o777, true, "01777"),
             (json!("o=g"), 0o750, false, "0755"),
             (json!("ug+rw-x"), 0o711, false, "0661"),
             (json!("+w"), 0o444, false, "0644"),

@@ -51,6 +51,68 @@ impl Arg for Offer {
     }
 }
 
+/// Text; a list or a mapping becomes JSON, spaced as Python spaces it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Text(pub String);
+
+impl Arg for Text {
+    fn kind() -> ArgKind {
+        ArgKind::Str
+    }
+
+    fn parse(value: &Value) -> Result<Self, String> {
+        match value {
+            Value::Array(_) | Value::Object(_) => {
+                let mut text = String::new();
+                write_json(value, &mut text);
+                Ok(Self(text))
+            }
+            other => String::parse(other).map(Self),
+        }
+    }
+}
+
+fn write_json(value: &Value, text: &mut String) {
+    let separate = |text: &mut String, index: usize| {
+        if index > 0 {
+            text.push_str(", ");
+        }
+    };
+    match value {
+        Value::Array(items) => {
+            text.push('[');
+            for (index, item) in items.iter().enumerate() {
+                separate(text, index);
+                write_json(item, text);
+            }
+            text.push(']');
+        }
+        Value::Object(map) => {
+            text.push('{');
+            for (index, (key, item)) in map.iter().enumerate() {
+                separate(text, index);
+                write_json(&Value::from(key.as_str()), text);
+                text.push_str(": ");
+                write_json(item, text);
+            }
+            text.push('}');
+        }
+        Value::String(string) => {
+            // Python escapes everything beyond ASCII, in UTF-16.
+            for letter in Value::from(string.as_str()).to_string().chars() {
+                if letter.is_ascii() {
+                    text.push(letter);
+                } else {
+                    for unit in letter.encode_utf16(&mut [0; 2]) {
+                        text.push_str(&format!("\\u{unit:04x}"));
+                    }
+                }
+            }
+        }
+        other => text.push_str(&other.to_string()),
+    }
+}
+
 /// Whether this is a SHA-256 in lower-case hex.
 pub(crate) fn is_sha256(text: &str) -> bool {
     text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte))
@@ -64,6 +126,13 @@ pub fn offer(sha256: &str, size: u64) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn structures_become_the_json_that_python_writes() {
+        let text = |value: Value| Text::parse(&value).unwrap().0;
+        assert_eq!(text(json!({"a": [1, true, null], "b": "é\n"})), r#"{"a": [1, true, null], "b": "\u00e9\n"}"#);
+        assert_eq!((text(json!("é")), text(json!(5))), ("é".to_owned(), "5".to_owned()));
+    }
 
     #[test]
     fn offers_are_checked() {

@@ -58,14 +58,23 @@ pub const EXAMPLES: &str = r"
 pub struct Replace;
 
 impl Options {
+    fn borders(&self) -> Option<String> {
+        match (&self.after, &self.before) {
+            (None, None) => None,
+            (Some(after), Some(before)) => Some(format!("{after}(?P<subsection>.*?){before}")),
+            (Some(after), None) => Some(format!("{after}(?P<subsection>.*)")),
+            (None, Some(before)) => Some(format!("(?P<subsection>.*){before}")),
+        }
+    }
+
+    fn no_section(&self) -> String {
+        let borders = self.borders().unwrap_or_default();
+        format!("Pattern for before/after params did not match the given file: {borders}")
+    }
+
     /// The part of the text that is looked at; `None` if its borders are not found.
     fn section(&self, text: &[u8]) -> Result<Option<(usize, usize)>, Failure> {
-        let borders = match (&self.after, &self.before) {
-            (None, None) => return Ok(Some((0, text.len()))),
-            (Some(after), Some(before)) => format!("{after}(?P<subsection>.*?){before}"),
-            (Some(after), None) => format!("{after}(?P<subsection>.*)"),
-            (None, Some(before)) => format!("(?P<subsection>.*){before}"),
-        };
+        let Some(borders) = self.borders() else { return Ok(Some((0, text.len()))) };
         let borders = pattern::compile(&borders, Lines::Joined)?;
         Ok(borders.captures(text).and_then(|found| found.name("subsection")).map(|part| (part.start(), part.end())))
     }
@@ -75,13 +84,18 @@ impl Options {
         let regexp = pattern::compile(&self.regexp, Lines::Many)?;
         let section = &text[start..end];
         let mut done = text[..start].to_vec();
-        let (mut at, mut count) = (0, 0);
-        for found in regexp.captures_iter(section) {
+        // Unlike the engine's own iterator, Python also finds nothing right after something.
+        let (mut at, mut from, mut count) = (0, 0, 0);
+        while let Some(found) = regexp.captures_at(section, from).filter(|_| from <= section.len()) {
             let whole = found.get(0).expect("group 0 is the match");
             done.extend_from_slice(&section[at..whole.start()]);
             done.extend(pattern::expand(&self.replace, &found));
             at = whole.end();
             count += 1;
+            from = if whole.is_empty() { next_letter(section, at) } else { at };
+            if from > section.len() {
+                break;
+            }
         }
         done.extend_from_slice(&section[at..]);
         done.extend_from_slice(&text[end..]);
@@ -111,7 +125,7 @@ impl Resource for Replace {
             return Ok(edit::want(now, now.text.clone(), ""));
         }
         let Some((text, count)) = options.edit(&now.text)? else {
-            return Ok(Edited { message: no_section(&now.shown), ..edit::leave(now) });
+            return Ok(Edited { message: options.no_section(), ..edit::leave(now) });
         };
         Ok(edit::want(now, text, &format!("{count} replacements made")))
     }
@@ -126,7 +140,7 @@ impl Resource for Replace {
         let options = &args.options;
         let mut result = edit::result();
         if options.section(&before.text).is_ok_and(|section| section.is_none()) {
-            result.insert("msg".into(), no_section(&before.shown).into());
+            result.insert("msg".into(), options.no_section().into());
         }
         result.insert("rc".into(), 0.into());
         result
@@ -138,8 +152,10 @@ impl Resource for Replace {
     }
 }
 
-fn no_section(path: &str) -> String {
-    format!("Pattern for before/after params did not match the given file: {path}")
+/// Where the letter after this place begins.
+fn next_letter(text: &[u8], at: usize) -> usize {
+    let inside = text.get(at + 1..).unwrap_or_default().iter().take_while(|byte| **byte & 0xc0 == 0x80).count();
+    at + 1 + inside
 }
 
 #[cfg(test)]
@@ -163,9 +179,10 @@ mod tests {
                 "x a",
                 json!({"regexp": "a", "after": "q"}),
                 "x a",
-                "Pattern for before/after params did not match the given file: /f",
+                "Pattern for before/after params did not match the given file: q(?P<subsection>.*)",
             ),
             ("a\n", json!({"regexp": "q"}), "a\n", ""),
+            ("yé", json!({"regexp": "y*", "replace": "-"}), "--é-", "3 replacements made"),
             ("a\n\n\nb\n", json!({"regexp": r"\n+b"}), "a\n", "1 replacements made"),
         ] {
             let mut host = MemoryHost::default();

@@ -4,7 +4,6 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value, json};
 
-use super::mode::octal;
 use super::paths::{expand, real_path, stat_followed};
 use crate::args;
 use crate::host::{CommandLine, FileKind, FileStat, Inspect};
@@ -106,7 +105,7 @@ pub(crate) fn fields(path: &Path, found: &FileStat, host: &dyn Inspect) -> Resul
     let bit = |bit: u32| found.mode & bit != 0;
     let fields = json!({
         "path": path.display().to_string(),
-        "mode": octal(found.mode),
+        "mode": format!("{:04o}", found.mode),
         "isdir": is(FileKind::Directory),
         "ischr": is(FileKind::Character),
         "isblk": is(FileKind::Block),

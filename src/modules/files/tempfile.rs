@@ -3,8 +3,6 @@
 use std::hash::{BuildHasher as _, Hasher as _};
 use std::path::{Path, PathBuf};
 
-use serde_json::{Map, Value};
-
 use super::paths::expand;
 use super::state::{FileState, Look, resource_id};
 use crate::args;
@@ -109,6 +107,7 @@ mod tests {
     use super::*;
     use crate::host::memory::MemoryHost;
     use crate::registry::find;
+    use serde_json::{Map, Value};
 
     #[test]
     fn a_new_place_is_private() {

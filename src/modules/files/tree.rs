@@ -227,10 +227,12 @@ fn wanted_entry(what: &What, now: &FileState, tree: &Tree, options: &Options<'_>
             FileState { target: Some(target.clone()), ..now.wanted(FileKind::Link, &wanted) }
         }
         What::File { .. } if !options.force && now.kind.is_some() => FileState { kind: now.kind, ..FileState::absent(&now.path) },
-        What::File { sha256, size, mode, .. } => {
-            let preserve = tree.wanted.mode.as_ref().is_some_and(Mode::is_preserve);
-            let wanted =
-                Wanted { mode: if preserve { mode.map(Mode::of) } else { tree.wanted.mode.clone() }, ..tree.wanted.clone() };
+        What::File { sha256, size, mode, source } => {
+            // A tree that is copied on the host itself keeps the modes of new files.
+            let is_new_copy = source.is_some() && now.kind.is_none() && tree.wanted.mode.is_none();
+            let preserve = is_new_copy || tree.wanted.mode.as_ref().is_some_and(Mode::is_preserve);
+            let mode = if preserve { mode.map(Mode::of) } else { tree.wanted.mode.clone() };
+            let wanted = Wanted { mode, ..tree.wanted.clone() };
             let content = tree.held.get(sha256).cloned();
             let content = content.unwrap_or_else(|| Content { sha256: sha256.clone(), size: *size, bytes: None });
             FileState { content: Some(content), ..now.wanted(FileKind::File, &wanted) }

@@ -6,7 +6,7 @@
 #![expect(clippy::disallowed_methods, reason = "this is the door to the machine that all others must use")]
 
 use std::cell::{Cell, RefCell};
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fs::{self, File};
 use std::io::{self, Read as _};
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
@@ -50,6 +50,8 @@ pub struct RealHost {
     dpkg: RefCell<Option<(Stamp, Rc<dpkg::Packages>)>>,
     dpkg_arch: RefCell<Option<String>>,
     cleaned: RefCell<HashSet<(u64, u64)>>,
+    /// Answers of `getent` by database and key, until something acts.
+    getent: RefCell<HashMap<(String, String), Option<String>>>,
     manager: Cell<Option<ServiceManager>>,
     umask: u32,
 }
@@ -74,6 +76,7 @@ impl RealHost {
             dpkg: RefCell::new(None),
             dpkg_arch: RefCell::new(None),
             cleaned: RefCell::new(HashSet::new()),
+            getent: RefCell::new(HashMap::new()),
             manager: Cell::new(None),
             umask: read_umask().unwrap_or(0o022),
         }
@@ -84,6 +87,7 @@ impl RealHost {
     pub fn begin_task(&mut self, environment: BTreeMap<String, String>, deadline: Option<Instant>) {
         self.environment = environment;
         self.deadline = deadline;
+        self.getent.borrow_mut().clear();
     }
 
     fn run(&self, command: &CommandLine, most: Option<Duration>) -> Result<Output, Failure> {
@@ -97,9 +101,15 @@ impl RealHost {
 
     /// One line of `getent`; `None` where it knows nothing of the key, or is missing.
     fn getent(&self, database: &str, key: &str) -> Option<String> {
+        let asked = (database.to_owned(), key.to_owned());
+        if let Some(known) = self.getent.borrow().get(&asked) {
+            return known.clone();
+        }
         let command = CommandLine::new(["getent", database, key]);
         let output = self.run(&command, Some(Duration::from_secs(15))).ok()?;
-        (output.rc == 0).then(|| output.text().lines().next().map(str::to_owned)).flatten()
+        let line = (output.rc == 0).then(|| output.text().lines().next().map(str::to_owned)).flatten();
+        self.getent.borrow_mut().insert(asked, line.clone());
+        line
     }
 
     fn find_user(&self, key: &str, is_it: &dyn Fn(&User) -> bool) -> Result<Option<User>, Failure> {
@@ -190,7 +200,9 @@ impl RealHost {
         }
         let mut argv = super::split_command(template)
             .ok_or_else(|| Failure::new(format!("validate: a quotation mark in `{template}` is not closed")))?;
-        argv.iter_mut().for_each(|word| *word = word.replace("%s", &staged.to_string_lossy()));
+        for word in &mut argv {
+            *word = word.replace("%s", &staged.to_string_lossy());
+        }
         let output = self.run(&CommandLine::new(argv), None)?;
         if output.rc == 0 {
             return Ok(());
@@ -527,6 +539,7 @@ impl Host for RealHost {
     }
 
     fn act(&mut self, command: &CommandLine, _effects: &[Effect]) -> Result<Output, Failure> {
+        self.getent.borrow_mut().clear();
         self.run(command, None)
     }
 
