@@ -16,10 +16,14 @@ pub(crate) struct Fleet {
     _turn: File,
 }
 
-/// The helper, with the pool of the tests unless the caller of the tests chose one.
+/// The pool of the tests, unless the caller of the tests chose another.
+fn pool() -> String {
+    env::var("STEAD_TEST_FLEET_POOL").unwrap_or_else(|_| "11".to_owned())
+}
+
 fn helper() -> Command {
     let mut command = Command::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fleet/fleet.sh"));
-    command.env("FLEET_POOL", env::var("STEAD_TEST_FLEET_POOL").unwrap_or_else(|_| "11".to_owned())).stdin(Stdio::null());
+    command.env("FLEET_POOL", pool()).stdin(Stdio::null());
     command
 }
 

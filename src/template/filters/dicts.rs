@@ -90,7 +90,9 @@ fn combine(it: &Interpreter<'_>, input: Val, args: &mut Args) -> Res {
         "append_rp" => ListMerge::AppendNew,
         "prepend_rp" => ListMerge::PrependNew,
         other => {
-            return Err(fail(format!("`{other}` is not a `list_merge`: replace, keep, append, prepend, append_rp or prepend_rp")));
+            return Err(fail(format!(
+                "`{other}` is not a `list_merge`: replace, keep, append, prepend, append_rp or prepend_rp"
+            )));
         }
     };
     // A list of dictionaries counts as so many dictionaries.
