@@ -38,7 +38,7 @@ pub(super) fn template(text: &str, options: &FileOptions, backslash: Backslash) 
         .comment_delimiters(comment_start, comment_end)
         .trim_blocks(options.trim_blocks)
         .lstrip_blocks(options.lstrip_blocks)
-        .keep_trailing_newline(true)
+        .keep_trailing_newline(false)
         .build()
         .map_err(|_| (TemplateError::new(TemplateErrorKind::Syntax, "the delimiters are empty or not distinct"), (0, 0)))?;
     let odd_delimiters = options.delimiters.iter().any(|delimiter| delimiter.contains('\\'));
@@ -365,23 +365,12 @@ impl Lowering<'_> {
             }
             let close = close.min(body.len());
             match self.backslash {
-                Backslash::Literal => unescape_quotes(&body[..close], &mut out),
+                Backslash::Literal => out.push_str(&body[..close]),
                 Backslash::Escape => unescape(&body[..close], &mut out),
             }
             rest = body.get(close + 1..).unwrap_or("");
         }
         out
-    }
-}
-
-/// In a playbook's value a backslash is itself, but it still keeps a quote from ending the text.
-fn unescape_quotes(text: &str, out: &mut String) {
-    let mut chars = text.chars().peekable();
-    while let Some(c) = chars.next() {
-        if c == '\\' && matches!(chars.peek(), Some('\'' | '"')) {
-            continue;
-        }
-        out.push(c);
     }
 }
 

@@ -93,12 +93,14 @@ pub(super) struct Surroundings {
 pub(super) struct Interpreter<'r> {
     pub(super) runtime: &'r Runtime,
     pub(super) around: Surroundings,
+    /// Whether constant text with templates is rendered: in conditions.
+    pub(super) renders_constants: bool,
 }
 
 impl<'r> Interpreter<'r> {
     pub(super) fn new(runtime: &'r Runtime, context: usize, place: Place) -> Self {
         let around = Surroundings { context, place, frame: Rc::default(), home: None, blocks: Rc::default() };
-        Self { runtime, around }
+        Self { runtime, around, renders_constants: false }
     }
 
     pub(super) fn of_file(runtime: &'r Runtime, place: Place, home: Home) -> Self {
@@ -109,7 +111,7 @@ impl<'r> Interpreter<'r> {
 
     /// The same with other surroundings.
     pub(super) fn in_other(&self, around: Surroundings) -> Interpreter<'r> {
-        Interpreter { runtime: self.runtime, around }
+        Interpreter { runtime: self.runtime, around, renders_constants: self.renders_constants }
     }
 
     /// The same with a frame of its own inside the present one.
@@ -117,29 +119,33 @@ impl<'r> Interpreter<'r> {
         self.in_other(Surroundings { frame: Frame::inside(&self.around.frame), ..self.around.clone() })
     }
 
-    /// Text of a playbook: exactly one expression keeps its type.
-    pub(super) fn render_value(&self, template: &Template) -> Res {
+    /// Text with templates: exactly one expression keeps its type. `text` is what was compiled.
+    pub(super) fn render(&self, template: &Template, text: &str) -> Res {
         let mut out = Vec::new();
         match self.run_template(template, &mut out).and_then(|()| self.joined(&out)) {
             Err(Fault::Unknown(reason)) => Ok(Val::Unknown(reason)),
             Err(Fault::Undefined(error)) => Ok(Val::Undefined(error)),
+            Ok(Val::Str(result)) => Ok(Val::Str(with_newlines_of(text, result))),
             other => other,
         }
     }
 
-    /// A template file: always text.
-    pub(super) fn render_file(&self, template: &Template) -> Res<String> {
-        let mut out = Vec::new();
-        self.run_template(template, &mut out)?;
-        let mut text = String::new();
-        self.append(&out, &mut text)?;
-        Ok(text)
+    /// The same for a file: text without anything to render stays as it is, line ends included.
+    pub(super) fn render_text(&self, template: &Template, text: &str) -> Res {
+        match &template.body[..] {
+            [] | [super::ast::Stmt::Raw(_)] if template.start == 0 => Ok(Val::str(text)),
+            _ => self.render(template, text),
+        }
     }
 
-    /// What a series of pieces comes to: one stays what it is, several are text.
+    /// What a series of pieces comes to: one stays what it is, several are text. Nothing does not
+    /// count as a piece.
     pub(super) fn joined(&self, pieces: &[Piece]) -> Res {
-        if let [one] = pieces {
-            return Ok(one.value());
+        let mut counted = pieces.iter().filter(|piece| !matches!(piece, Piece::Value(Val::Null)));
+        match (counted.next(), counted.next()) {
+            (None, _) => return Ok(Val::Null),
+            (Some(one), None) => return Ok(one.value()),
+            _ => {}
         }
         let mut text = String::new();
         self.append(pieces, &mut text)?;
@@ -155,10 +161,8 @@ impl<'r> Interpreter<'r> {
                 }
                 Piece::Value(Val::Null | Val::Omit) => {}
                 Piece::Value(Val::Undefined(error)) if error.message == NO_ELSE => {}
-                Piece::Value(Val::Tuple(items)) => text.push_str(&self.runtime.string(&Val::list(items.to_vec()))?),
                 Piece::Value(value) => {
-                    self.runtime.solid(value)?;
-                    text.push_str(&self.runtime.string(value)?);
+                    text.push_str(&self.runtime.written(value)?);
                 }
             }
         }
@@ -182,6 +186,10 @@ impl<'r> Interpreter<'r> {
     fn eval_strictly(&self, expr: &Expr) -> Res {
         self.runtime.step()?;
         match &expr.kind {
+            // `when: "{{ a }}" == b` is old, but it works.
+            ExprKind::Const(Value::Str(text)) if self.renders_constants && super::has_template(text) => {
+                self.runtime.text(self.around.context, text, &self.around.place.coarse())
+            }
             ExprKind::Const(value) => Ok(Val::from(value.clone())),
             ExprKind::Var(name) => self.name(name, expr.at),
             _ => self.runtime.deeper(|| self.compound(expr)),
@@ -484,6 +492,15 @@ impl<'r> Interpreter<'r> {
                 Ok(thawed(&value).unwrap_or(value))
             }
         }
+    }
+}
+
+/// Newlines at the end of a template are also at the end of its text, whatever its statements did.
+fn with_newlines_of(template: &str, text: Arc<str>) -> Arc<str> {
+    let newlines = |text: &str| text.len() - text.trim_end_matches('\n').len();
+    match newlines(template).checked_sub(newlines(&text)) {
+        None | Some(0) => text,
+        Some(missing) => format!("{text}{}", "\n".repeat(missing)).into(),
     }
 }
 

@@ -220,7 +220,7 @@ fn specified(runtime: &Runtime, value: &Val, text: &str) -> Res<String> {
         spec.zero = spec.align.is_none();
         at += 1;
     }
-    let mut digits = |at: &mut usize| {
+    let digits = |at: &mut usize| {
         let mut number = String::new();
         while let Some(digit) = chars.get(*at).filter(|c| c.is_ascii_digit()) {
             number.push(*digit);

@@ -12,6 +12,8 @@
 use std::sync::Arc;
 
 mod ast;
+#[cfg(test)]
+mod cases;
 mod compile;
 mod error;
 mod eval;
@@ -30,6 +32,8 @@ mod place;
 mod refs;
 mod regexes;
 mod renderer;
+#[cfg(test)]
+mod renderer_tests;
 mod runtime;
 mod tests;
 mod time;

@@ -50,6 +50,14 @@ impl Place {
         }
     }
 
+    /// The whole text's place, for parts whose own place is lost.
+    pub(super) fn coarse(&self) -> Self {
+        match self {
+            Self::Value { span, .. } => Self::Value { span: *span, start: None },
+            other => other.clone(),
+        }
+    }
+
     /// A compile error with its place.
     pub(super) fn error(&self, (mut error, range): CompileError) -> Fault {
         error.span = error.span.or_else(|| self.span(range));

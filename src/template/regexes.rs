@@ -103,6 +103,29 @@ fn is_repetition(text: &str) -> bool {
     }
 }
 
+/// All matches as Python finds them: unlike the engine, it also takes an empty match right behind
+/// another match (`(.*)` matches `a` twice).
+pub(super) fn all_matches<'t>(regex: &Regex, text: &'t str) -> impl Iterator<Item = regex::Captures<'t>> + use<'t> {
+    let regex = regex.clone();
+    let (mut at, mut last_empty) = (0, None);
+    std::iter::from_fn(move || {
+        loop {
+            if at > text.len() {
+                return None;
+            }
+            let found = regex.captures_at(text, at)?;
+            let whole = found.get(0).expect("group 0 is the whole match");
+            if whole.is_empty() && last_empty == Some(whole.start()) {
+                at = whole.start() + text[whole.start()..].chars().next().map_or(1, char::len_utf8);
+                continue;
+            }
+            last_empty = whole.is_empty().then_some(whole.start());
+            at = whole.end();
+            return Some(found);
+        }
+    })
+}
+
 /// Expands Python's replacement text: `\1`, `\g<1>`, `\g<name>`, `\n`, `\\`.
 pub(super) fn expand(template: &str, found: &regex::Captures<'_>, out: &mut String) -> Res<()> {
     let group = |number: usize| found.get(number).map_or("", |group| group.as_str());

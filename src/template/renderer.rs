@@ -13,7 +13,7 @@ use super::runtime::Runtime;
 use super::val::{Res, Val};
 use super::{FileOptions, Truth};
 use crate::source::{FileId, Node, NodeValue, SourceMap, Span, Style};
-use crate::vars::{Scope, Value};
+use crate::vars::{Definition, Scope, Value};
 
 /// What rendering needs from outside; the library reads no environment itself.
 #[derive(Debug, Clone, Default)]
@@ -136,12 +136,13 @@ impl Renderer {
     pub fn expression(&self, text: &str, span: Span, scope: &Scope) -> Result<Value, TemplateError> {
         let runtime = self.runtime(scope);
         let place = Place::of_text(text, span, Style::Plain);
-        ended(self.bare(&runtime, text, &place).and_then(|value| runtime.value(&value)), Some(span))
+        ended(self.bare(&runtime, text, &place, false).and_then(|value| runtime.value(&value)), Some(span))
     }
 
-    fn bare(&self, runtime: &Runtime, text: &str, place: &Place) -> Res {
+    fn bare(&self, runtime: &Runtime, text: &str, place: &Place, is_condition: bool) -> Res {
         let expr = self.shared.expression(text).map_err(|error| place.error(error))?;
-        match Interpreter::new(runtime, 0, place.clone()).eval(&expr) {
+        let interpreter = Interpreter { renders_constants: is_condition, ..Interpreter::new(runtime, 0, place.clone()) };
+        match interpreter.eval(&expr) {
             Err(Fault::Unknown(reason)) => Ok(Val::Unknown(reason)),
             other => other,
         }
@@ -184,7 +185,7 @@ impl Renderer {
                 let value = if trimmed.starts_with("{{") || trimmed.starts_with("{%") || trimmed.starts_with("{#") {
                     self.braced(runtime, text, &place)
                 } else {
-                    self.bare(runtime, text, &place)
+                    self.bare(runtime, text, &place, true)
                 };
                 ended(value, Some(node.span))?
             }
@@ -204,19 +205,19 @@ impl Renderer {
         }
     }
 
-    /// A condition in braces: what comes out is the result, or, if it is text, the expression.
+    /// A condition in braces. `{{ name }}` of a variable that a user wrote as text is that text's
+    /// expression; text that anything else makes, or that came from a host, is not one.
     fn braced(&self, runtime: &Runtime, text: &Arc<str>, place: &Place) -> Res {
-        match runtime.text(0, text, place)? {
-            Val::Str(expression) => match expression.trim() {
-                "" => Ok(Val::Bool(true)),
-                expression => self.bare(
-                    runtime,
-                    expression,
-                    &Place::Value { span: place.span((0, 0)).expect("a value has a place"), start: None },
-                ),
-            },
-            other => Ok(other),
+        let name = text.trim().strip_prefix("{{").and_then(|rest| rest.strip_suffix("}}")).map(str::trim);
+        let context = runtime.context(0);
+        if let Some((variable, _)) = name.and_then(|name| context.scope.lookup(name))
+            && let Definition::Source(node) = &variable.definition
+            && let NodeValue::Str(expression, style) = &node.value
+            && !super::has_template(expression)
+        {
+            return self.bare(runtime, expression, &Place::of_text(expression, node.span, *style), true);
         }
+        runtime.text(0, text, place)
     }
 
     /// The value of one variable.
@@ -235,14 +236,14 @@ impl Renderer {
         let (file, template) = self.shared.file_template(map, &path, map.text(file), Some(file), options)?;
         let place = Place::File { file, start: template.start };
         let home = Home { directory: path.parent().map(Path::to_owned), options: options.clone() };
-        let text = Interpreter::of_file(&runtime, place, home).render_file(&template);
-        let start = Span { file, start: 0, end: 0 };
-        match text {
-            Ok(text) => Ok(Value::from(text)),
-            Err(Fault::Unknown(reason)) => Ok(Value::Unknown(reason)),
-            Err(Fault::Error(error)) => Err(located(*error, Some(start))),
-            Err(Fault::Undefined(error)) => Err(located((*error).clone(), Some(start))),
-        }
+        let text = map.text(file);
+        let interpreter = Interpreter::of_file(&runtime, place, home);
+        let written = interpreter.render_text(&template, &text).and_then(|value| match value {
+            Val::Unknown(reason) => Err(Fault::Unknown(reason)),
+            Val::Null | Val::Omit => Ok("".into()),
+            value => runtime.written(&value),
+        });
+        ended(written.map(Value::from), Some(Span { file, start: 0, end: 0 }))
     }
 
     /// Checks syntax without rendering: of text with braces, or (if `bare`) of an expression.

@@ -32,6 +32,7 @@ pub(super) struct Runtime {
     fuel: Cell<u64>,
     bytes: Cell<u64>,
     depth: Cell<u32>,
+    tuples_as_lists: Cell<bool>,
     /// Frames that macros hold on to; emptied at the end, since a macro stands in its own frame.
     pub(super) frames: RefCell<Vec<Rc<super::eval::Frame>>>,
 }
@@ -66,6 +67,7 @@ impl Runtime {
             fuel: Cell::new(FUEL),
             bytes: Cell::new(BYTES),
             depth: Cell::new(0),
+            tuples_as_lists: Cell::new(false),
             frames: RefCell::default(),
         }
     }
@@ -210,7 +212,7 @@ impl Runtime {
     /// Text with templates in a playbook or inventory.
     pub(super) fn text(&self, context: usize, text: &Arc<str>, place: &Place) -> Res {
         let template = self.shared.value_template(text).map_err(|error| place.error(error))?;
-        self.deeper(|| Interpreter::new(self, context, place.clone()).render_value(&template))
+        self.deeper(|| Interpreter::new(self, context, place.clone()).render(&template, text))
     }
 
     /// The value itself, rendered now if it was not touched yet.
@@ -436,7 +438,7 @@ impl Runtime {
         let text: Arc<str> = match value {
             Val::Str(text) => Arc::clone(text),
             Val::Omit => "".into(),
-            Val::Object(object) if object.keys(self).is_none() => object.text().into(),
+            Val::Object(object) if object.keys(self).is_none() && object.type_name() != "_GroupTuple" => object.text().into(),
             other => {
                 let mut out = String::new();
                 self.write_repr(other, &mut out)?;
@@ -445,6 +447,14 @@ impl Runtime {
         };
         self.bytes(text.len())?;
         Ok(text)
+    }
+
+    /// What a value is as a part of a text: like [`Self::string`], with tuples as lists.
+    pub(super) fn written(&self, value: &Val) -> Res<Arc<str>> {
+        self.tuples_as_lists.set(true);
+        let text = self.string(value);
+        self.tuples_as_lists.set(false);
+        text
     }
 
     /// Python's `repr`.
@@ -472,12 +482,14 @@ impl Runtime {
             }
             Val::Omit => out.push_str("<omit>"),
             Val::Lazy(_) => self.write_repr(&self.force(value)?, out)?,
-            Val::Tuple(items) => {
+            Val::Tuple(items) if !self.tuples_as_lists.get() => {
                 out.push('(');
                 self.write_items(items, out)?;
                 out.push_str(if items.len() == 1 { ",)" } else { ")" });
             }
-            Val::Object(object) if object.keys(self).is_none() => out.push_str(&object.text()),
+            Val::Object(object) if object.keys(self).is_none() && object.type_name() != "_GroupTuple" => {
+                out.push_str(&object.text())
+            }
             other => {
                 if let Some(pairs) = self.pairs(other)? {
                     out.push('{');

@@ -66,22 +66,14 @@ pub(super) fn plain(node: &Node) -> Res<Value> {
 
 /// Writes a document.
 pub(super) fn write(value: &Value, layout: &Layout) -> String {
-    let mut emitter = Emitter {
-        out: String::new(),
-        layout,
-        column: 0,
-        whitespace: true,
-        indention: true,
-        flow_level: 0,
-        indent: None,
-        open_ended: false,
-    };
+    let mut emitter =
+        Emitter { out: String::new(), layout, column: 0, whitespace: true, indention: true, flow_level: 0, indent: None };
     if layout.explicit_start {
         emitter.indicator("---", true, false, false);
     }
     emitter.node(value, At::Root, false);
     emitter.write_indent();
-    if layout.explicit_end || (emitter.open_ended) {
+    if layout.explicit_end {
         emitter.indicator("...", true, false, false);
         emitter.write_indent();
     }
@@ -104,7 +96,6 @@ struct Emitter<'l> {
     indention: bool,
     flow_level: usize,
     indent: Option<usize>,
-    open_ended: bool,
 }
 
 fn is_break(c: char) -> bool {
@@ -143,7 +134,6 @@ impl Emitter<'_> {
         self.whitespace = whitespace;
         self.indention = self.indention && indention;
         self.put(text);
-        self.open_ended = false;
     }
 
     /// Goes one level deeper and returns the level to come back to.
@@ -201,7 +191,7 @@ impl Emitter<'_> {
             }
             scalar => {
                 let before = self.deeper(true, false);
-                self.scalar(scalar, at, simple_key);
+                self.scalar(scalar, simple_key);
                 self.indent = before;
             }
         }
@@ -268,7 +258,7 @@ impl Emitter<'_> {
         self.indicator("}", false, false, false);
     }
 
-    fn scalar(&mut self, value: &Value, at: At, simple_key: bool) {
+    fn scalar(&mut self, value: &Value, simple_key: bool) {
         let (text, is_text) = scalar_text(value);
         let found = Analysis::of(&text);
         let plain_reads_back = !is_text
@@ -281,7 +271,6 @@ impl Emitter<'_> {
         let split = !simple_key;
         if plain_reads_back && !(simple_key && (text.is_empty() || found.multiline)) && fits {
             self.plain(&text, split);
-            self.open_ended = at == At::Root;
         } else if found.single_quoted && !(simple_key && found.multiline) {
             self.single_quoted(&text, split);
         } else {
@@ -516,8 +505,7 @@ impl Analysis {
             line_breaks |= is_break(c);
             let usual = c == '\n'
                 || matches!(c, ' '..='~')
-                || (c == '\u{85}' || matches!(c, '\u{a0}'..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..))
-                    && c != '\u{feff}';
+                || (c == '\u{85}' || matches!(c, '\u{a0}'..='\u{d7ff}' | '\u{e000}'..='\u{fffd}')) && c != '\u{feff}';
             special |= !usual;
             let last = at + 1 == chars.len();
             if c == ' ' {

@@ -35,8 +35,8 @@ fn dict2items(it: &Interpreter<'_>, input: Val, args: &mut Args) -> Res {
 
 fn items2dict(it: &Interpreter<'_>, input: Val, args: &mut Args) -> Res {
     let runtime = it.runtime;
-    let key_name = Key::Str(string(runtime, args, "key_name", "key")?);
-    let value_name = Key::Str(string(runtime, args, "value_name", "value")?);
+    let key_name = args.next("key_name").map_or_else(|| Ok(Key::from("key")), |name| runtime.key(&name))?;
+    let value_name = args.next("value_name").map_or_else(|| Ok(Key::from("value")), |name| runtime.key(&name))?;
     if !input.is_list() {
         return Err(fail(format!("a list is needed, not a `{}`", input.type_name())));
     }

@@ -46,7 +46,7 @@ fn replace(it: &Interpreter<'_>, input: Val, args: &mut Args) -> Res {
     let mandatory = args.next("mandatory_count").map_or(Ok(0), |count| whole(&count))?;
     let regex = regexes::compile(runtime, &pattern, Flags { ignore_case, multiline })?;
     let (mut out, mut last, mut done) = (String::new(), 0, 0);
-    for found in regex.captures_iter(&text) {
+    for found in regexes::all_matches(&regex, &text) {
         if count > 0 && done >= count {
             break;
         }
@@ -107,7 +107,7 @@ fn find_all(it: &Interpreter<'_>, input: Val, args: &mut Args) -> Res {
     let regex = regexes::compile(runtime, &pattern, Flags { ignore_case, multiline })?;
     let group = |group: Option<regex::Match<'_>>| Val::str(group.map_or("", |group| group.as_str()));
     let mut out = Vec::new();
-    for found in regex.captures_iter(&text) {
+    for found in regexes::all_matches(&regex, &text) {
         runtime.step()?;
         out.push(match found.len() {
             1 => group(found.get(0)),

@@ -223,8 +223,6 @@ fn comment(it: &Interpreter<'_>, input: Val, args: &mut Args) -> Res {
     let newline = named("newline")?.unwrap_or_else(|| "\n".into());
     let prefix = named("prefix")?;
     let postfix = named("postfix")?;
-    let default_edge: Arc<str> = decoration.trim_end().into();
-    let _ = default_edge;
     let prefix_count = args.named("prefix_count").map_or(Ok(1), |count| size(&count))?;
     let postfix_count = args.named("postfix_count").map_or(Ok(1), |count| size(&count))?;
     let edge: Arc<str> = decoration.trim_end().into();
@@ -234,8 +232,9 @@ fn comment(it: &Interpreter<'_>, input: Val, args: &mut Args) -> Res {
     }
     let repeat = |edge: &str, count: usize| format!("{edge}{newline}").repeat(count);
     out.push_str(&repeat(prefix.as_deref().unwrap_or(&edge), prefix_count));
-    let body: Vec<String> = text.split(&*newline).map(|line| format!("{decoration}{line}").trim_end().to_owned()).collect();
-    out.push_str(&body.join(&newline));
+    // Only lines that end in the decoration alone lose its blanks, the last line does not.
+    let body = format!("{decoration}{}", text.replace(&*newline, &format!("{newline}{decoration}")));
+    out.push_str(&body.replace(&format!("{decoration}{newline}"), &format!("{edge}{newline}")));
     let closing = repeat(postfix.as_deref().unwrap_or(&edge), postfix_count);
     if !closing.is_empty() {
         out.push_str(&newline);

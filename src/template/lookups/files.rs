@@ -71,7 +71,7 @@ fn template(it: &Interpreter<'_>, terms: Vec<Val>, args: &mut Args) -> Res<Vec<V
             options.delimiters[at] = runtime.string(&value)?.to_string();
         }
     }
-    // Text it is in any case.
+    // A lone expression keeps its type in any case.
     for name in ["convert_data", "jinja2_native"] {
         args.named(name);
     }
@@ -82,11 +82,13 @@ fn template(it: &Interpreter<'_>, terms: Vec<Val>, args: &mut Args) -> Res<Vec<V
         let path = project_file(it, "templates", &name).ok_or_else(|| not_found(&name))?;
         let nowhere = crate::source::SourceMap::default();
         let map = runtime.map.as_ref().unwrap_or(&nowhere);
-        let (file, compiled) =
-            runtime.shared.file_template(map, &path, read(&path)?.into(), None, &options).map_err(|error| match runtime.map {
+        let text: std::sync::Arc<str> = read(&path)?.into();
+        let (file, compiled) = runtime.shared.file_template(map, &path, std::sync::Arc::clone(&text), None, &options).map_err(
+            |error| match runtime.map {
                 Some(_) => Fault::from(error),
                 None => fail(format!("{}: {}", path.display(), error.message)),
-            })?;
+            },
+        )?;
         let place = if runtime.map.is_some() { Place::File { file, start: compiled.start } } else { Place::Nowhere };
         let home = Home { directory: path.parent().map(Path::to_owned), options: options.clone() };
         let interpreter = Interpreter::of_file(runtime, place, home);
@@ -97,7 +99,9 @@ fn template(it: &Interpreter<'_>, terms: Vec<Val>, args: &mut Args) -> Res<Vec<V
                 interpreter.around.frame.set(&key.to_string().into(), value);
             }
         }
-        out.push(Val::str(interpreter.render_file(&compiled)?));
+        let value = interpreter.render_text(&compiled, &text)?;
+        runtime.solid(&value)?;
+        out.push(value);
     }
     Ok(out)
 }

@@ -73,7 +73,7 @@ pub(super) fn call(it: &Interpreter<'_>, args: &mut Args, wants_list: bool) -> R
         let texts: Vec<_> = found.iter().filter_map(Val::as_str).map(|text| &**text).collect();
         return Ok(Val::str(texts.join(",")));
     }
-    Ok(if found.is_empty() { Val::str("") } else { Val::list(found) })
+    Ok(Val::list(found))
 }
 
 /// Where a file of the project is: in `kind` (`files`, `templates` ...) of the directories that
