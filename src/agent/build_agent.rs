@@ -17,22 +17,51 @@ pub(crate) struct Recipe {
     pub(crate) arch: &'static str,
     /// The compiler's name of the target.
     pub(crate) target: String,
-    /// Flags for the compiler.
-    rustflags: &'static [&'static str],
+    /// Link with the compiler's own rust-lld: no C toolchain, and identical functions are folded.
+    lld: bool,
 }
+
+/// Agents never unwind (a panic aborts), so they need no tables for it: a tenth of the binary. The
+/// C start-up code names its own part.
+const WITHOUT_UNWINDING: &str = "SECTIONS { /DISCARD/ : {
+    *(EXCLUDE_FILE(*crtbegin*.o *crtend*.o) .eh_frame) *(.gcc_except_table .gcc_except_table.*)
+} } INSERT AFTER .comment;
+";
 
 /// What can be built here: `None` where neither musl nor the machine itself serves.
 pub(crate) fn recipe(arch: &'static str, rustc: &Path) -> Option<Recipe> {
     let own = std::env::consts::ARCH == arch;
+    let rustlib = rustlib(rustc)?;
+    let installed = |target: &str| rustlib.join(target).join("lib").is_dir();
     let musl = format!("{arch}-unknown-linux-musl");
-    if installed(rustc, &musl) {
-        // rust-lld links for another architecture without a C toolchain.
-        let rustflags: &[&str] = if own { &[] } else { &["-Clinker=rust-lld"] };
-        return Some(Recipe { arch, target: musl, rustflags });
+    if installed(&musl) {
+        let host = format!("{}-unknown-linux-gnu", std::env::consts::ARCH);
+        let lld = rustlib.join(host).join("bin/rust-lld").is_file();
+        return (own || lld).then_some(Recipe { arch, target: musl, lld });
     }
     let gnu = format!("{arch}-unknown-linux-gnu");
-    let rustflags = &["-Ctarget-feature=+crt-static", "-Crelocation-model=static"];
-    (own && installed(rustc, &gnu)).then_some(Recipe { arch, target: gnu, rustflags })
+    (own && installed(&gnu)).then_some(Recipe { arch, target: gnu, lld: false })
+}
+
+/// Where the compiler keeps its targets.
+fn rustlib(rustc: &Path) -> Option<PathBuf> {
+    let output = Command::new(rustc).args(["--print", "sysroot"]).output().ok()?;
+    Some(Path::new(String::from_utf8_lossy(&output.stdout).trim()).join("lib/rustlib"))
+}
+
+/// Flags for the compiler.
+fn rustflags(recipe: &Recipe, target_dir: &Path) -> Result<String, String> {
+    let mut flags = vec!["-Ctarget-feature=+crt-static".to_owned(), "-Crelocation-model=static".to_owned()];
+    if recipe.lld {
+        let script = target_dir.join("without-unwinding.ld");
+        let written = std::fs::create_dir_all(target_dir).and_then(|()| std::fs::write(&script, WITHOUT_UNWINDING));
+        written.map_err(|error| format!("cannot write `{}`: {error}", script.display()))?;
+        flags.push("-Clinker=rust-lld".to_owned());
+        flags.push("-Clink-arg=--icf=all".to_owned());
+        flags.push("-Clink-arg=--no-eh-frame-hdr".to_owned());
+        flags.push(format!("-Clink-arg=-T{}", script.display()));
+    }
+    Ok(flags.join("\u{1f}"))
 }
 
 /// Builds one agent; returns the path of the binary.
@@ -46,7 +75,7 @@ pub(crate) fn build(recipe: &Recipe, workspace: &Path, profile: &str, target_dir
     }
     command
         .current_dir(workspace)
-        .env("CARGO_ENCODED_RUSTFLAGS", recipe.rustflags.join("\u{1f}"))
+        .env("CARGO_ENCODED_RUSTFLAGS", rustflags(recipe, target_dir)?)
         .args(["build", "--quiet", "--package", "stead-agent", "--bin", "stead-agent"])
         .args(["--profile", profile, "--target", &recipe.target])
         .arg("--target-dir")
@@ -84,14 +113,6 @@ fn belongs_to_the_outer_build(name: &str) -> bool {
     ];
     const FAMILIES: [&str; 6] = ["CARGO_CFG_", "CARGO_PKG_", "CARGO_FEATURE_", "CARGO_MANIFEST_", "CARGO_PROFILE_", "CARGO_BIN_"];
     EXACT.contains(&name) || FAMILIES.iter().any(|family| name.starts_with(family))
-}
-
-fn installed(rustc: &Path, target: &str) -> bool {
-    let output = Command::new(rustc).args(["--print", "sysroot"]).output();
-    output.is_ok_and(|output| {
-        let sysroot = String::from_utf8_lossy(&output.stdout);
-        Path::new(sysroot.trim()).join("lib/rustlib").join(target).join("lib").is_dir()
-    })
 }
 
 /// Gzip at its best.

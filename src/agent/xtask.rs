@@ -5,6 +5,11 @@ use std::process::ExitCode;
 
 mod build_agent;
 
+/// Largest agent (bytes): what is sent to a host for the first time, and what lies in its cache.
+const LARGEST: usize = 2 << 20;
+/// Largest agent when compressed.
+const LARGEST_PACKED: usize = 1 << 20;
+
 const HELP: &str = "usage: cargo xtask agent
 
   agent   build the agents of all architectures whose target is installed, with their sizes
@@ -39,5 +44,13 @@ fn one(recipe: &build_agent::Recipe, workspace: &Path) -> Result<String, String>
     let binary = build_agent::build(recipe, workspace, "agent", &workspace.join("target/agents"))?;
     let bytes = std::fs::read(&binary).map_err(|error| format!("cannot read `{}`: {error}", binary.display()))?;
     let packed = build_agent::compress(&bytes).map_err(|error| format!("cannot compress the agent: {error}"))?;
+    if bytes.len() > LARGEST || packed.len() > LARGEST_PACKED {
+        return Err(format!(
+            "the agent for {} is too large: {} bytes (at most {LARGEST}), {} compressed (at most {LARGEST_PACKED})",
+            recipe.arch,
+            bytes.len(),
+            packed.len()
+        ));
+    }
     Ok(format!("{}: {} ({}), {} bytes, {} compressed", recipe.arch, binary.display(), recipe.target, bytes.len(), packed.len()))
 }

@@ -57,8 +57,35 @@ fn parse<A: Arguments>(options: &Map<String, Value>) -> Result<A, Failure> {
     })
 }
 
+// The agent only runs modules. What the tool asks of them beforehand would be a tenth of it.
+#[cfg(any(test, feature = "docs"))]
+fn described<A: Arguments>() -> Vec<Field> {
+    A::fields()
+}
+
+#[cfg(not(any(test, feature = "docs")))]
+fn described<A: Arguments>() -> Vec<Field> {
+    Vec::new()
+}
+
+#[cfg(any(test, feature = "docs"))]
 fn check<A: Arguments>(options: &Map<String, Value>) -> Vec<ArgError> {
     A::parse(options).err().unwrap_or_default()
+}
+
+#[cfg(not(any(test, feature = "docs")))]
+fn check<A: Arguments>(_options: &Map<String, Value>) -> Vec<ArgError> {
+    Vec::new()
+}
+
+#[cfg(any(test, feature = "docs"))]
+fn claimed<A: Arguments>(options: &Map<String, Value>, claims: fn(&A) -> Claims) -> Claims {
+    A::parse(options).map(|args| claims(&args)).unwrap_or_default()
+}
+
+#[cfg(not(any(test, feature = "docs")))]
+fn claimed<A: Arguments>(_options: &Map<String, Value>, _claims: fn(&A) -> Claims) -> Claims {
+    Claims::default()
 }
 
 /// A resource module for the table.
@@ -66,11 +93,11 @@ pub const fn resource<R: Resource>(name: &'static str, examples: &'static str) -
     Module {
         name,
         contract: Contract::Resource,
-        fields: R::Args::fields,
+        fields: described::<R::Args>,
         doc: R::Args::doc,
         examples: crate::args::doc(examples),
         check: check::<R::Args>,
-        claims: |options| R::Args::parse(options).map(|args| R::claims(&args)).unwrap_or_default(),
+        claims: |options| claimed(options, R::claims),
         run: |options, host| {
             parse::<R::Args>(options).and_then(|args| converge::<R>(&args, host)).unwrap_or_else(Outcome::failed)
         },
@@ -82,7 +109,7 @@ pub const fn query<Q: Query>(name: &'static str, examples: &'static str) -> Modu
     Module {
         name,
         contract: Contract::Query,
-        fields: Q::Args::fields,
+        fields: described::<Q::Args>,
         doc: Q::Args::doc,
         examples: crate::args::doc(examples),
         check: check::<Q::Args>,
@@ -107,11 +134,11 @@ pub const fn command<C: Command>(name: &'static str, examples: &'static str) -> 
     Module {
         name,
         contract: Contract::Command,
-        fields: C::Args::fields,
+        fields: described::<C::Args>,
         doc: C::Args::doc,
         examples: crate::args::doc(examples),
         check: check::<C::Args>,
-        claims: |options| C::Args::parse(options).map(|args| C::claims(&args)).unwrap_or_default(),
+        claims: |options| claimed(options, C::claims),
         run: |options, host| {
             parse::<C::Args>(options).and_then(|args| run_command::<C>(&args, host)).unwrap_or_else(Outcome::failed)
         },

@@ -47,4 +47,19 @@ mod tests {
             assert_eq!(stead_modules::change::sha256(&agent.unpacked()), agent.sha256, "{}", agent.arch);
         }
     }
+
+    #[test]
+    fn agents_are_static() {
+        const INTERPRETER: u32 = 3;
+        for agent in agents() {
+            let elf = agent.unpacked();
+            let number = |at: usize, length: usize| {
+                elf[at..at + length].iter().rev().fold(0_u64, |number, byte| number << 8 | u64::from(*byte)) as usize
+            };
+            let (headers, size, count) = (number(32, 8), number(54, 2), number(56, 2));
+            let kinds = (0..count).map(|header| number(headers + header * size, 4) as u32);
+            assert!(elf.starts_with(b"\x7fELF\x02\x01") && count > 0, "{}", agent.arch);
+            assert!(kinds.into_iter().all(|kind| kind != INTERPRETER), "{} needs a dynamic linker", agent.arch);
+        }
+    }
 }
