@@ -95,6 +95,11 @@ pub(crate) fn prepare(playbooks: &[PathBuf], hosts: &HostArgs, lab: Option<u16>)
     }
     let (mut inventory, found) = Inventory::load(&map, &sources);
     diagnostics.extend(found);
+    let named: Vec<String> = read.iter().flat_map(|playbook| &playbook.plays).flat_map(|play| plain_names(&play.hosts)).collect();
+    if lab.is_some() {
+        // Their variables are read below: of groups that there are.
+        named.iter().for_each(|group| inventory.add_group(group));
+    }
     for directory in playbook_directories(playbooks) {
         diagnostics.extend(inventory.load_beside_playbook(&map, &directory));
     }
