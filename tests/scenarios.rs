@@ -69,7 +69,7 @@ impl EventSink for Lines {
                 said(host, &name, ending, message, changes);
             }
             Event::ItemEnded { task, host, item, ending, message, changes, .. } => {
-                said(host, &format!("{} [{item}]", task.name), ending, message, changes)
+                said(host, &format!("{} [{item}]", task.name), ending, message, changes);
             }
             Event::Note { host, text: note, .. } => text = format!("{}: note: {note}", host.as_deref().unwrap_or("run")),
             Event::RunEnded { recap, .. } => {

@@ -57,10 +57,11 @@ pub(super) async fn run(context: &ActionContext<'_>) -> Result<Done, ActionError
         |old| ResourceState::present(id.clone()).with_content(Content::of(old)),
     );
     let changes = compare(&[before], &[ResourceState::present(id).with_content(Content::of(&bytes))]);
-    if !changes.is_empty() && !context.plan {
-        if let Err(error) = write(&dest, &bytes) {
-            return Ok(Done::failed(format!("cannot write `{}`: {error}", dest.display())));
-        }
+    if !changes.is_empty()
+        && !context.plan
+        && let Err(error) = write(&dest, &bytes)
+    {
+        return Ok(Done::failed(format!("cannot write `{}`: {error}", dest.display())));
     }
     let mut done = Done::new(if changes.is_empty() { Ending::Ok } else { Ending::Changed }, Map::new());
     done.changes = changes;

@@ -72,7 +72,7 @@ impl Blobs {
         loop {
             if let Some(answer) = store.asked.as_mut().and_then(|asked| asked.answer.take()) {
                 store.asked = None;
-                return answer.map(|bytes| Arc::unwrap_or_clone(bytes)).map_err(Failure::new);
+                return answer.map(Arc::unwrap_or_clone).map_err(Failure::new);
             }
             if store.ended {
                 return Err(lost(sha256));
@@ -93,12 +93,12 @@ impl Blobs {
         if !last {
             return;
         }
-        if asked.hash.clone().finalize().as_slice() != sha256 {
-            asked.answer = Some(Err(format!("content with SHA-256 {hex} arrived damaged")));
-        } else {
+        if asked.hash.clone().finalize().as_slice() == sha256 {
             let bytes = Arc::new(std::mem::take(&mut asked.bytes));
             asked.answer = Some(Ok(Arc::clone(&bytes)));
             store.keep(hex, bytes);
+        } else {
+            asked.answer = Some(Err(format!("content with SHA-256 {hex} arrived damaged")));
         }
         self.store.1.notify_all();
     }

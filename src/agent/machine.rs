@@ -82,6 +82,6 @@ mod tests {
     fn variables_become_text() {
         let variables = serde_json::json!({"a": "x", "b": 1, "c": true, "d": null});
         let text = environment(variables.as_object().unwrap());
-        assert_eq!(text.into_iter().map(|(_, value)| value).collect::<Vec<_>>(), ["x", "1", "True", ""]);
+        assert_eq!(text.into_values().collect::<Vec<_>>(), ["x", "1", "True", ""]);
     }
 }

@@ -20,7 +20,7 @@ impl TagSelection {
         let has = |name: &str| tags.iter().any(|tag| **tag == *name);
         let named = |list: &[String]| {
             list.iter().any(|wanted| match wanted.as_str() {
-                "tagged" => !tags.is_empty() && !(tags.len() == 1 && has("never")),
+                "tagged" => tags.iter().any(|tag| &**tag != "never"),
                 "untagged" => tags.is_empty(),
                 name => has(name),
             })
@@ -31,8 +31,8 @@ impl TagSelection {
         if has("never") && !explicit {
             runs = false;
         }
-        let skipped = named(&self.skip)
-            || (self.skip.iter().any(|tag| tag == "all") && !(has("always") && !self.skip.iter().any(|tag| tag == "always")));
+        let skips = |name: &str| self.skip.iter().any(|tag| tag == name);
+        let skipped = named(&self.skip) || (skips("all") && (!has("always") || skips("always")));
         runs && !skipped
     }
 

@@ -127,7 +127,8 @@ fn check(task: &Task, defined: &BTreeSet<String>, diagnostics: &mut Diagnostics)
     let module = &*task.action.module;
     for (name, node) in &task.action.options {
         // `debug: var=` shows an undefined variable as such; conditions are looked at when they are met.
-        if !(module == "debug" && &**name == "var") && !(module == "assert" && &**name == "that") {
+        let late = matches!((module, &**name), ("debug", "var") | ("assert", "that"));
+        if !late {
             texts(node, task, defined, diagnostics);
         }
     }

@@ -85,7 +85,7 @@ static TESTS: &[Test] = &[
     test(">=", |it, input, args| ordered(it, &input, args).map(Ordering::is_ge)),
     test("in", |it, input, args| it.runtime.contains(&args.required("seq")?, &input)),
     test("contains", |it, input, args| it.runtime.contains(&input, &args.required("value")?)),
-    test("truthy", |it, input, args| truthy(it, input, args)),
+    test("truthy", truthy),
     test("falsy", |it, input, args| truthy(it, input, args).map(|truthy| !truthy)),
     test("any", |it, input, _| some(it.runtime, &input, true)),
     test("all", |it, input, _| some(it.runtime, &input, false).map(|any_false| !any_false)),
@@ -175,10 +175,8 @@ fn same_as(it: &Interpreter<'_>, input: Val, args: &mut Args) -> Res<bool> {
 
 fn truthy(it: &Interpreter<'_>, input: Val, args: &mut Args) -> Res<bool> {
     let convert = args.next("convert_bool").map_or(Ok(false), |convert| it.runtime.truth(&convert))?;
-    if convert {
-        if let Some(value) = filters::text::boolean(it.runtime, &input)? {
-            return Ok(value);
-        }
+    if convert && let Some(value) = filters::text::boolean(it.runtime, &input)? {
+        return Ok(value);
     }
     it.runtime.truth(&input)
 }

@@ -21,13 +21,13 @@ pub(crate) fn project(fleet: &Fleet) -> Project {
 /// units.
 fn state(fleet: &Fleet, host: usize, trees: &str) -> String {
     let script = format!(
-        r#"cd / && for tree in {trees}; do [ -e $tree ] && echo $tree; done >/run/trees
+        r"cd / && for tree in {trees}; do [ -e $tree ] && echo $tree; done >/run/trees
         xargs -a /run/trees -I% find % -printf '%p %y %m %u:%g %l\n' | sort
         xargs -a /run/trees -I% find % -type f -exec sha256sum {{}} + | sort -k2
         cut -d: -f1,3- /etc/passwd | sort; cut -d: -f1,3- /etc/group | sort; cut -d: -f1,2 /etc/shadow | sort
         systemctl list-unit-files --state=enabled --no-legend --plain | sort
         systemctl list-units --type=service,timer --state=active,failed --no-legend --plain | grep -v '^user' | awk '{{ print $1, $3 }}' | sort
-        sysctl net.core.somaxconn net.ipv4.tcp_syncookies 2>/dev/null"#
+        sysctl net.core.somaxconn net.ipv4.tcp_syncookies 2>/dev/null"
     );
     fleet.on(host, &script)
 }

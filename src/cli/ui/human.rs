@@ -148,7 +148,9 @@ impl Human {
         self.passed.push(self.base + self.groups.len());
         self.numbers.insert(Arc::clone(host), self.hosts.len() - 1);
         let number = self.hosts.len() - 1;
-        self.groups.iter_mut().for_each(|group| drop(group.passed.insert(number)));
+        for group in &mut self.groups {
+            group.passed.insert(number);
+        }
         number
     }
 
@@ -195,7 +197,9 @@ impl Human {
         self.groups[at - self.base].passed.insert(number);
         if bad && self.mode() == RunMode::Apply && !matches!(ending, TaskEnding::Rescued) {
             self.out_of_play.insert(number);
-            self.groups.iter_mut().for_each(|group| drop(group.passed.insert(number)));
+            for group in &mut self.groups {
+                group.passed.insert(number);
+            }
         }
         self.flush_passed();
     }

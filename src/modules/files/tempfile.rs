@@ -105,6 +105,7 @@ fn free_name(args: &Args, directory: &Path, host: &dyn Inspect) -> Result<PathBu
 #[cfg(test)]
 mod tests {
     use super::*;
+
     use crate::host::memory::MemoryHost;
     use crate::registry::find;
     use serde_json::{Map, Value};

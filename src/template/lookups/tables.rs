@@ -84,12 +84,13 @@ fn entries(text: &str, section: &str, properties: bool) -> Res<Vec<(String, Stri
         if !inside {
             continue;
         }
-        if line.starts_with([' ', '\t']) && !properties {
-            if let Some((_, value)) = out.last_mut() {
-                value.push('\n');
-                value.push_str(trimmed);
-                continue;
-            }
+        if line.starts_with([' ', '\t'])
+            && !properties
+            && let Some((_, value)) = out.last_mut()
+        {
+            value.push('\n');
+            value.push_str(trimmed);
+            continue;
         }
         match trimmed.find(['=', ':']) {
             Some(at) => out.push((trimmed[..at].trim().to_owned(), trimmed[at + 1..].trim().to_owned())),
