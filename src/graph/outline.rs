@@ -29,7 +29,7 @@ pub enum OutlineItem {
 /// What the graph needs to know of one task.
 #[derive(Debug, Clone)]
 pub struct TaskOutline {
-    /// The caller's number for it; handed back in [`Node`].
+    /// The caller's number for it; handed back in [`Node`](super::Node).
     pub task: usize,
     /// Its name, for exports.
     pub name: String,

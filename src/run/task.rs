@@ -128,6 +128,11 @@ impl HostAgent<'_> {
                 *locked = true;
                 Ok(())
             }
+            // Two names of one machine: this run holds it already.
+            Some(holder) if holder.starts_with(&self.run.settings.owner) => {
+                *locked = true;
+                Ok(())
+            }
             Some(holder) => {
                 *self.host.locked_by.lock().expect("no thread panics here") = Some(holder.clone());
                 Err(SessionError::Unreachable {
