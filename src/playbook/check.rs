@@ -1,6 +1,8 @@
 //! What can be found wrong in a playbook before any host is contacted: options, templates, notify
 //! targets. (Unknown modules and keywords are found while reading.)
 
+use std::path::Path;
+
 use serde_json::Map;
 use stead_modules::args::Presence;
 
@@ -8,7 +10,7 @@ use super::load::{Loader, collect_tasks};
 use super::outline::{literal, literal_options};
 use super::play::Play;
 use super::task::{Item, Task};
-use crate::source::{Diagnostic, Diagnostics, Node, NodeValue, suggest};
+use crate::source::{Diagnostic, Diagnostics, Node, NodeValue, Span, suggest};
 
 /// Whether a task is `meta: flush_handlers`.
 pub fn is_flush(task: &Task) -> bool {
@@ -34,6 +36,9 @@ pub fn play(play: &Play, loader: &Loader) -> Diagnostics {
     // Handlers of roles that are included while running cannot be known now.
     let open = tasks.iter().any(|task| matches!(&*task.action.module, "include_role" | "include_tasks"))
         || play.handlers.iter().any(|handler| handler.title().contains("{{") || handler.action.module.starts_with("include"));
+    for one in &tasks {
+        files(one, &play.directory, loader, &mut diagnostics);
+    }
     if !open {
         for task in tasks.iter().chain(&play.handlers) {
             notify_targets(task, play, &mut diagnostics);
@@ -48,6 +53,45 @@ pub fn items(items: &[Item], loader: &Loader, diagnostics: &mut Diagnostics) {
     collect_tasks(items, &mut tasks);
     for one in &tasks {
         task(one, loader, diagnostics);
+    }
+}
+
+/// Files of the project that a task is certain to need: that they exist, and that templates parse.
+fn files(task: &Task, playbook: &Path, loader: &Loader, diagnostics: &mut Diagnostics) {
+    let folder = match &*task.action.module {
+        "template" => "templates",
+        "copy" if task.action.option("remote_src").is_none() => "files",
+        _ => return,
+    };
+    // What runs under a condition may never need its file.
+    if !task.keywords.when.is_empty() || task.keywords.ignore_errors.is_some() || task.action.template.is_some() {
+        return;
+    }
+    let Some((node, name)) = task.action.option("src").and_then(|node| Some((node, node.as_str()?))) else { return };
+    if name.contains("{{") || name.starts_with('~') {
+        return;
+    }
+    let roots = task.role.iter().map(|role| role.path.as_path()).chain([task.directory.as_path(), playbook]);
+    let mut candidates = roots.flat_map(|root| [root.join(folder).join(name), root.join(name)]);
+    let Some(path) = candidates.find(|path| path.exists()) else {
+        diagnostics.push(
+            Diagnostic::error("missing-file", format!("no file `{name}` in the project"))
+                .at(node.span, "named here")
+                .hint(format!("put it into `{folder}/` beside the playbook or in the role")),
+        );
+        return;
+    };
+    if folder == "templates"
+        && let Ok(file) = crate::source::load::once(&loader.map, &path)
+    {
+        let text = loader.map.text(file);
+        let whole = Span { file, start: 0, end: text.len() as u32 };
+        // A `#jinja2:` line may change what the delimiters are; such files are checked when they are rendered.
+        if !text.starts_with("#jinja2:")
+            && let Err(error) = loader.renderer.check(&text, whole, false)
+        {
+            diagnostics.push(error.diagnostic(whole).related(node.span, "used here"));
+        }
     }
 }
 

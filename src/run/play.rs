@@ -10,7 +10,7 @@ use super::scheduler::Limits;
 use super::scope;
 use super::state::{HostState, Nested, PlayState, RunState};
 use crate::playbook::{Action, Item, Keywords, LoopControl, Play, Playbook, Task};
-use crate::source::{Diagnostic, Diagnostics, Node, NodeValue};
+use crate::source::{Diagnostic, Diagnostics, Node, NodeValue, Severity};
 use crate::template::TemplateError;
 use crate::vars::{Definition, Layer, Origin, Precedence, Scope, Value, Variable, Variables};
 
@@ -40,6 +40,18 @@ pub async fn run(state: &Arc<RunState>, playbooks: &[Playbook], warnings: &mut D
         match hosts_of(state, play, warnings) {
             Ok(hosts) => chosen.push(Chosen { play: Arc::clone(play), hosts }),
             Err(found) => problems.extend(found),
+        }
+    }
+    if chosen.iter().all(|one| one.hosts.is_empty()) && !chosen.is_empty() {
+        // A run without any host is a mistake, not a success.
+        for warning in std::mem::take(warnings).iter() {
+            problems.push(Diagnostic { severity: Severity::Error, ..warning.clone() });
+        }
+        if !problems.has_errors() {
+            problems.push(
+                Diagnostic::error("no-hosts", "no play selects a host")
+                    .hint("`stead inventory` lists the hosts that there are; `-i` names an inventory"),
+            );
         }
     }
     if problems.has_errors() {
@@ -409,7 +421,7 @@ fn vars_files(state: &Arc<RunState>, play: &PlayState, host: &HostState) -> Resu
         };
         let mut diagnostics = Diagnostics::default();
         all.extend(state.loader.variables_file(&path, Some(span), &mut diagnostics));
-        if let Some(found) = diagnostics.iter().find(|found| found.severity == crate::source::Severity::Error) {
+        if let Some(found) = diagnostics.iter().find(|found| found.severity == Severity::Error) {
             return Err(found.message.clone());
         }
     }
