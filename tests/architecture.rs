@@ -17,11 +17,11 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("playbook", &["source", "vars", "template", "ansible", "graph"]),
     ("session", &[]),
     ("lab", &[]),
+    ("docs", &["source"]),
     ("actions", &["source", "vars", "template", "playbook", "session", "docs"]),
     ("run", &["source", "vars", "template", "inventory", "ansible", "graph", "playbook", "session", "actions"]),
     ("history", &["run"]),
     ("drift", &["run", "history"]),
-    ("docs", &["source"]),
 ];
 
 /// Crates that stay behind one door, and where the door is.
