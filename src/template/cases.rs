@@ -64,7 +64,7 @@ fn templates_come_out_as_ansible_core_makes_them() {
         };
         let same = match (serde_json::from_str::<serde_json::Value>(expected), serde_json::from_str::<serde_json::Value>(&found))
         {
-            (Ok(expected), Ok(found)) => expected == found && expected.to_string() == found.to_string(),
+            (Ok(expected), Ok(found)) => expected == found && format!("{expected}") == format!("{found}"),
             _ => found == *expected,
         };
         if !same {

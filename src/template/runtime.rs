@@ -488,7 +488,7 @@ impl Runtime {
                 out.push_str(if items.len() == 1 { ",)" } else { ")" });
             }
             Val::Object(object) if object.keys(self).is_none() && object.type_name() != "_GroupTuple" => {
-                out.push_str(&object.text())
+                out.push_str(&object.text());
             }
             other => {
                 if let Some(pairs) = self.pairs(other)? {
