@@ -25,4 +25,4 @@ pub use embedded::{EmbeddedAgent, agents};
 pub use error::SessionError;
 pub use host_session::{HostSession, RawOutput};
 pub use secret::Secret;
-pub use target::{Become, Identity, Prompt, SessionSettings, Target, Transport};
+pub use target::{Ask, Become, Identity, Prompt, SessionSettings, Target, Transport};

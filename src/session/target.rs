@@ -101,9 +101,12 @@ impl Default for SessionSettings {
     }
 }
 
+/// Shows a prompt and returns the answer; none where nobody answers.
+pub type Ask = dyn Fn(&str) -> Option<Secret> + Send + Sync;
+
 /// A question to the person at the terminal.
 #[derive(Clone)]
-pub struct Prompt(pub Arc<dyn Fn(&str) -> Option<Secret> + Send + Sync>);
+pub struct Prompt(pub Arc<Ask>);
 
 impl std::fmt::Debug for Prompt {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

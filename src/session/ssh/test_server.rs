@@ -76,6 +76,15 @@ impl TestServer {
         Self { port, home, login_key, host_key, commands, connections, listening: listening.abort_handle() }
     }
 
+    /// Puts a program first in the path of whoever logs in.
+    pub(super) fn install(&self, name: &str, script: &str) {
+        use std::os::unix::fs::PermissionsExt as _;
+        let bin = self.home.path().join("bin");
+        std::fs::create_dir_all(&bin).unwrap();
+        std::fs::write(bin.join(name), script).unwrap();
+        std::fs::set_permissions(bin.join(name), std::fs::Permissions::from_mode(0o755)).unwrap();
+    }
+
     /// Breaks all connections without a word.
     pub(super) fn hang_up(&self) {
         self.listening.abort();
@@ -223,7 +232,8 @@ impl Handler for Visitor {
         let line = String::from_utf8_lossy(data).into_owned();
         self.commands.lock().unwrap().push(line.clone());
         let mut command = Command::new(&self.shell);
-        command.arg("-c").arg(line).env("HOME", &self.home).current_dir(&self.home);
+        let path = format!("{}/bin:/usr/sbin:/usr/bin:/sbin:/bin", self.home.display());
+        command.arg("-c").arg(line).env("HOME", &self.home).env("PATH", path).current_dir(&self.home);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         session.channel_success(id)?;
         tokio::spawn(execute(command, channel));

@@ -192,6 +192,7 @@ async fn a_password_logs_in_and_a_wrong_one_says_what_was_tried() {
     assert!(refusal.contains("tried password") && !refusal.contains("let me in"), "{refusal}");
 }
 
+#[expect(clippy::print_stderr, reason = "a test that cannot run here says so")]
 #[tokio::test]
 async fn the_passphrase_of_a_key_is_asked_for_once_for_all_hosts() {
     use std::sync::atomic::{AtomicUsize, Ordering};
@@ -277,6 +278,78 @@ async fn nobody_there_is_said_with_address_and_port() {
     controller.target.port = Some(1);
     let refusal = message(controller.connect().await);
     assert!(refusal.contains("`127.0.0.1` port 1"), "{refusal}");
+}
+
+/// Asks for the password as sudo does: again and again, on standard input, silently.
+const SUDO: &str = r#"#!/bin/sh
+ask=; never=
+while [ $# -gt 0 ]; do
+    case $1 in -n) never=1;; -S) ask=1;; -p|-u) shift;; -H) ;; *) break;; esac
+    shift
+done
+if [ ! -e "$HOME/nopasswd" ]; then
+    [ -n "$never" ] && { echo "sudo: il faut un mot de passe" >&2; exit 1; }
+    while [ -n "$ask" ]; do
+        IFS= read -r word || { echo "sudo: aucun mot de passe" >&2; exit 1; }
+        echo try >>"$HOME/tries"
+        [ "$word" = "open sesame" ] && break
+        echo "Essayez de nouveau." >&2
+    done
+fi
+BECAME=yes exec "$@"
+"#;
+
+fn sudo(password: Option<&str>) -> Identity {
+    Identity::Become(crate::session::Become {
+        method: "sudo".into(),
+        user: "app".into(),
+        flags: Vec::new(),
+        password: password.map(Secret::new),
+    })
+}
+
+#[tokio::test]
+async fn becoming_another_user_works_with_a_password_and_without() {
+    let server = TestServer::start(Path::new(SH)).await;
+    server.install("sudo", SUDO);
+    let became = command(&["/bin/sh", "-c", "echo $BECAME"]);
+    let session = Controller::of(&server).connect().await.unwrap();
+    let error = session.run(&sudo(None), became.clone()).await.unwrap_err();
+    assert!(matches!(&error, SessionError::Refused { hint: Some(hint), .. } if hint.contains("--ask-become-pass")), "{error:?}");
+    let with_password = sudo(Some("open sesame"));
+    let outcome = session.run(&with_password, became.clone()).await.unwrap();
+    assert_eq!(outcome.result["stdout"], "yes", "{outcome:?}");
+    let raw = session.raw(&with_password, "echo $BECAME", None).await.unwrap();
+    assert_eq!(String::from_utf8_lossy(&raw.stdout), "yes\n");
+    let plain = session.run(&Identity::Login, became.clone()).await.unwrap();
+    assert_eq!(plain.result["stdout"], "", "{plain:?}");
+    session.close().await;
+    // A password that is not asked for reaches nobody.
+    std::fs::write(server.home.path().join("nopasswd"), "").unwrap();
+    for identity in [sudo(None), with_password] {
+        let session = Controller::of(&server).connect().await.unwrap();
+        let outcome = session.run(&identity, became.clone()).await.unwrap();
+        assert_eq!(outcome.result["stdout"], "yes", "{outcome:?}");
+        session.close().await;
+    }
+    let lines = server.commands.lock().unwrap().join("\n");
+    assert!(!lines.contains("open sesame"), "the password is not in a command line");
+}
+
+#[tokio::test]
+async fn a_wrong_password_is_tried_once_and_reported_in_time() {
+    let server = TestServer::start(Path::new(SH)).await;
+    server.install("sudo", SUDO);
+    let session = Controller::of(&server).connect().await.unwrap();
+    let started = Instant::now();
+    for _ in 0..3 {
+        let error = session.run(&sudo(Some("wrong")), command(&["true"])).await.unwrap_err();
+        assert!(matches!(error, SessionError::Refused { .. }), "{error:?}");
+        assert!(!error.to_string().contains("wrong\n"), "{error}");
+    }
+    assert!(session.raw(&sudo(Some("wrong")), "true", None).await.is_err());
+    assert!(started.elapsed() < Duration::from_secs(6), "{:?}", started.elapsed());
+    assert_eq!(std::fs::read_to_string(server.home.path().join("tries")).unwrap(), "try\n");
 }
 
 #[tokio::test]
