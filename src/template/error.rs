@@ -1,8 +1,10 @@
 //! Why something could not be rendered, and what stops an evaluation on its way.
 
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 use std::sync::Arc;
 
+use super::eval::Frame;
+use super::val::Val;
 use crate::source::{Diagnostic, Span};
 
 /// Why something could not be rendered.
@@ -66,6 +68,30 @@ impl TemplateError {
     }
 }
 
+/// Something that is not there: an error if it is needed. Most often it is not (`x | default(1)`),
+/// so a near name is looked for only then.
+#[derive(Debug, Clone)]
+pub(super) struct Absent {
+    pub(super) error: TemplateError,
+    /// The name that was asked for, and among which.
+    pub(super) wanted: Option<(Arc<str>, Among)>,
+}
+
+/// Where a near name may be found.
+#[derive(Debug, Clone)]
+pub(super) enum Among {
+    /// Variables of a context, and names that the template has set.
+    Variables { context: usize, frame: Weak<Frame> },
+    /// Keys of a mapping.
+    Keys(Val),
+}
+
+impl From<TemplateError> for Absent {
+    fn from(error: TemplateError) -> Self {
+        Self { error, wanted: None }
+    }
+}
+
 /// What stops an evaluation. Undefined and unknown are not errors yet: whoever asked for the
 /// value decides.
 #[derive(Debug, Clone)]
@@ -73,7 +99,7 @@ pub(super) enum Fault {
     /// A problem that a user must hear of.
     Error(Box<TemplateError>),
     /// Something undefined was needed.
-    Undefined(Rc<TemplateError>),
+    Undefined(Rc<Absent>),
     /// Something was needed that is not known before it is applied.
     Unknown(Arc<str>),
 }

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use super::ast::{Arg, Comparison, Expr, ExprKind, Range, Template};
-use super::error::{Fault, TemplateError, TemplateErrorKind, fail};
+use super::error::{Absent, Among, Fault, TemplateError, TemplateErrorKind, fail};
 use super::exec::Piece;
 use super::filters::Filter;
 use super::inheritance::Blocks;
@@ -16,7 +16,6 @@ use super::tests::Test;
 use super::val::{Args, Res, Val};
 use super::{FileOptions, functions, methods, ops};
 use crate::source::Span;
-use crate::source::suggest::did_you_mean;
 use crate::vars::{Key, Value};
 
 /// What the missing `else` of a conditional expression leaves behind.
@@ -60,7 +59,7 @@ impl Frame {
         self.names.borrow().clone()
     }
 
-    fn all_names(&self, into: &mut Vec<Arc<str>>) {
+    pub(super) fn all_names(&self, into: &mut Vec<Arc<str>>) {
         into.extend(self.names.borrow().iter().map(|(name, _)| Arc::clone(name)));
         if let Some(around) = &self.around {
             around.all_names(into);
@@ -160,7 +159,7 @@ impl<'r> Interpreter<'r> {
                     text.push_str(raw);
                 }
                 Piece::Value(Val::Null | Val::Omit) => {}
-                Piece::Value(Val::Undefined(error)) if error.message == NO_ELSE => {}
+                Piece::Value(Val::Undefined(error)) if error.error.message == NO_ELSE => {}
                 Piece::Value(value) => {
                     text.push_str(&self.runtime.written(value)?);
                 }
@@ -282,9 +281,14 @@ impl<'r> Interpreter<'r> {
         if let Some(value) = functions::builtin(self, name) {
             return Ok(value);
         }
-        let mut locals = Vec::new();
-        self.around.frame.all_names(&mut locals);
-        Ok(Val::undefined(self.runtime.not_defined(context, name, self.span(at), &locals)))
+        Ok(Val::undefined(self.not_defined(name, self.span(at))))
+    }
+
+    /// The absence of a variable that nobody defines.
+    pub(super) fn not_defined(&self, name: &Arc<str>, span: Option<Span>) -> Absent {
+        let error = TemplateError::new(TemplateErrorKind::Undefined, format!("the variable `{name}` is not defined"));
+        let among = Among::Variables { context: self.around.context, frame: Rc::downgrade(&self.around.frame) };
+        Absent { error: TemplateError { span, ..error }, wanted: Some((Arc::clone(name), among)) }
     }
 
     /// `base.key` or `base[key]`.
@@ -298,28 +302,19 @@ impl<'r> Interpreter<'r> {
             Key::Str(text) => text.to_string(),
             other => other.repr(),
         };
-        let (message, hint) = if base.is_mapping(self.runtime) {
-            let keys: Vec<Key> = match base {
-                Val::Object(object) => object.keys(self.runtime).unwrap_or_default(),
-                _ => self
-                    .runtime
-                    .try_items(base)?
-                    .unwrap_or_default()
-                    .iter()
-                    .filter_map(|key| self.runtime.key(key).ok())
-                    .collect(),
-            };
-            let hint = did_you_mean(&shown, keys.iter().filter_map(Key::as_str));
-            (format!("{what} has no key `{shown}`"), hint)
+        let is_mapping = base.is_mapping(self.runtime);
+        let message = if is_mapping {
+            format!("{what} has no key `{shown}`")
         } else if base.is_list() && matches!(key, Key::Int(_)) {
             let length = self.runtime.length(base)?.unwrap_or(0);
-            (format!("{what} has no item {shown}: it has {length}"), None)
+            format!("{what} has no item {shown}: it has {length}")
         } else {
-            (format!("{what} is a `{}` and has no attribute `{shown}`", base.type_name()), None)
+            format!("{what} is a `{}` and has no attribute `{shown}`", base.type_name())
         };
         let defined = root_name(of).and_then(|name| self.runtime.defined(self.around.context, name));
         let error = TemplateError::new(TemplateErrorKind::Undefined, message);
-        Ok(Val::undefined(TemplateError { span: self.span(at), defined, hint, ..error }))
+        let wanted = is_mapping.then(|| (shown.into(), Among::Keys(base.clone())));
+        Ok(Val::undefined(Absent { error: TemplateError { span: self.span(at), defined, ..error }, wanted }))
     }
 
     /// What is certain stays certain: `unknown and false` is false.
@@ -426,7 +421,7 @@ impl<'r> Interpreter<'r> {
                 }
                 match self.part(base_expr, &base, &Key::Str(Arc::clone(name)), of.at)? {
                     Val::Undefined(error) if !base.is_mapping(self.runtime) => {
-                        Err(TemplateError { kind: TemplateErrorKind::UnknownName, ..(*error).clone() }.into())
+                        Err(TemplateError { kind: TemplateErrorKind::UnknownName, ..error.error.clone() }.into())
                     }
                     value => self.invoke(&value, args, span),
                 }

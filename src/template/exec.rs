@@ -204,10 +204,13 @@ impl Interpreter<'_> {
             return self.nested().run(&each.otherwise, out);
         }
         let object = Rc::new(LoopObject::new(items, depth, each.recursive.then(|| (Arc::clone(each), self.around.clone()))));
+        let name: Arc<str> = "loop".into();
         for at in 0..object.len() {
+            // A turn costs more than a step: a frame of names is made for it.
+            self.runtime.steps(5)?;
             object.go_to(at);
             let frame = Frame::inside(&self.around.frame);
-            frame.set(&"loop".into(), Val::Object(Rc::clone(&object) as Rc<dyn super::val::Object>));
+            frame.set(&name, Val::Object(Rc::clone(&object) as Rc<dyn super::val::Object>));
             let inner = self.in_other(Surroundings { frame, ..self.around.clone() });
             inner.assign(&each.target, object.item(at)).map_err(|error| error.at(self.span(each.iter.at)))?;
             let flow = inner.run(&each.body, out)?;

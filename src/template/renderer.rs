@@ -48,12 +48,12 @@ struct KnownFile {
 
 impl Shared {
     /// Compiled text of a playbook or inventory.
-    pub(super) fn value_template(&self, text: &Arc<str>) -> Result<Arc<Template>, CompileError> {
+    pub(super) fn value_template(&self, text: &str) -> Result<Arc<Template>, CompileError> {
         kept(&self.values, text, || compile::template(text, &FileOptions::default(), Backslash::Literal))
     }
 
     fn expression(&self, text: &str) -> Result<Arc<Expr>, CompileError> {
-        kept(&self.expressions, &text.into(), || compile::expression(text))
+        kept(&self.expressions, text, || compile::expression(text))
     }
 
     /// Compiled file of templates; `#jinja2:` lines are honoured. `known` is its entry in the
@@ -92,7 +92,7 @@ impl Shared {
 
 fn kept<T>(
     store: &RwLock<HashMap<Arc<str>, Arc<T>>>,
-    text: &Arc<str>,
+    text: &str,
     compile: impl FnOnce() -> Result<T, CompileError>,
 ) -> Result<Arc<T>, CompileError> {
     if let Some(found) = store.read().expect("no thread panics while it holds this").get(text) {
@@ -103,7 +103,7 @@ fn kept<T>(
     if store.len() > KEPT {
         store.clear();
     }
-    store.insert(Arc::clone(text), Arc::clone(&compiled));
+    store.insert(text.into(), Arc::clone(&compiled));
     Ok(compiled)
 }
 
@@ -129,14 +129,14 @@ impl Renderer {
             return Ok(plain);
         }
         let runtime = self.runtime(scope);
-        ended(runtime.node(0, node).and_then(|value| runtime.value(&value)), Some(node.span))
+        ended(&runtime, runtime.node(0, node).and_then(|value| runtime.value(&value)), Some(node.span))
     }
 
     /// Evaluates a bare expression, as in `when`, `until`, `changed_when` (without braces).
     pub fn expression(&self, text: &str, span: Span, scope: &Scope) -> Result<Value, TemplateError> {
         let runtime = self.runtime(scope);
         let place = Place::of_text(text, span, Style::Plain);
-        ended(self.bare(&runtime, text, &place, false).and_then(|value| runtime.value(&value)), Some(span))
+        ended(&runtime, self.bare(&runtime, text, &place, false).and_then(|value| runtime.value(&value)), Some(span))
     }
 
     fn bare(&self, runtime: &Runtime, text: &str, place: &Place, is_condition: bool) -> Res {
@@ -187,15 +187,15 @@ impl Renderer {
                 } else {
                     self.bare(runtime, text, &place, true)
                 };
-                ended(value, Some(node.span))?
+                ended(runtime, value, Some(node.span))?
             }
-            _ => ended(runtime.node(0, node), Some(node.span))?,
+            _ => ended(runtime, runtime.node(0, node), Some(node.span))?,
         };
         match value {
             Val::Bool(true) => Ok(Truth::Yes),
             Val::Bool(false) => Ok(Truth::No),
             Val::Unknown(reason) => Ok(Truth::Unknown(reason)),
-            Val::Undefined(error) => Err(located((*error).clone(), Some(node.span))),
+            Val::Undefined(error) => Err(located(runtime.explained(&error), Some(node.span))),
             other => {
                 let shown = runtime.repr(&other).unwrap_or_else(|_| other.type_name().to_owned());
                 let message = format!("the condition's result is {}, a `{}`, not a boolean", short(&shown), other.type_name());
@@ -224,7 +224,7 @@ impl Renderer {
     pub fn variable(&self, name: &str, scope: &Scope) -> Result<Option<Value>, TemplateError> {
         let runtime = self.runtime(scope);
         let span = runtime.defined(0, name);
-        ended(runtime.variable(0, name).and_then(|value| value.map(|value| runtime.value(&value)).transpose()), span)
+        ended(&runtime, runtime.variable(0, name).and_then(|value| value.map(|value| runtime.value(&value)).transpose()), span)
     }
 
     /// Renders a template file as the `template` module does (`trim_blocks`, keep one trailing
@@ -243,7 +243,7 @@ impl Renderer {
             Val::Null | Val::Omit => Ok("".into()),
             value => runtime.written(&value),
         });
-        ended(written.map(Value::from), Some(Span { file, start: 0, end: 0 }))
+        ended(&runtime, written.map(Value::from), Some(Span { file, start: 0, end: 0 }))
     }
 
     /// Checks syntax without rendering: of text with braces, or (if `bare`) of an expression.
@@ -263,7 +263,7 @@ impl Renderer {
         }
         let quoted = (span.end - span.start) as usize == text.len() + 2;
         let place = Place::of_text(text, span, if quoted { Style::Quoted } else { Style::Plain });
-        self.shared.value_template(&text.into()).map(drop).map_err(|error| place.template_error(error))
+        self.shared.value_template(text).map(drop).map_err(|error| place.template_error(error))
     }
 }
 
@@ -286,12 +286,12 @@ fn plain(node: &Node) -> Option<Value> {
 }
 
 /// The end of an evaluation: what is undefined is an error, what is unknown is not.
-fn ended<T: From<EndUnknown>>(result: Res<T>, span: Option<Span>) -> Result<T, TemplateError> {
+fn ended<T: From<EndUnknown>>(runtime: &Runtime, result: Res<T>, span: Option<Span>) -> Result<T, TemplateError> {
     match result {
         Ok(value) => Ok(value),
         Err(Fault::Unknown(reason)) => Ok(T::from(EndUnknown(reason))),
         Err(Fault::Error(error)) => Err(located(*error, span)),
-        Err(Fault::Undefined(error)) => Err(located((*error).clone(), span)),
+        Err(Fault::Undefined(error)) => Err(located(runtime.explained(&error), span)),
     }
 }
 

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use super::error::{Fault, TemplateError, TemplateErrorKind, fail};
+use super::error::{Absent, Among, Fault, TemplateError, TemplateErrorKind, fail};
 use super::eval::Interpreter;
 use super::place::Place;
 use super::renderer::Shared;
@@ -163,12 +163,22 @@ impl Runtime {
         definition_span(&self.context(id).scope, name)
     }
 
-    /// The error for a variable that nobody defines.
-    pub(super) fn not_defined(&self, id: usize, name: &str, span: Option<Span>, locals: &[Arc<str>]) -> TemplateError {
-        let names = self.context(id).scope.names();
-        let known = names.iter().chain(locals).map(|name| &**name);
-        let error = TemplateError::new(TemplateErrorKind::Undefined, format!("the variable `{name}` is not defined"));
-        TemplateError { span, hint: did_you_mean(name, known), ..error }
+    /// What is absent, as an error: with the nearest name that exists.
+    pub(super) fn explained(&self, absent: &Absent) -> TemplateError {
+        let hint = absent.wanted.as_ref().and_then(|(name, among)| match among {
+            Among::Variables { context, frame } => {
+                let mut names = self.context(*context).scope.names();
+                if let Some(frame) = frame.upgrade() {
+                    frame.all_names(&mut names);
+                }
+                did_you_mean(name, names.iter().map(|name| &**name))
+            }
+            Among::Keys(base) => {
+                let keys = self.try_items(base).ok().flatten().unwrap_or_default();
+                did_you_mean(name, keys.iter().filter_map(Val::as_str).map(|key| &**key))
+            }
+        });
+        TemplateError { hint: absent.error.hint.clone().or(hint), ..absent.error.clone() }
     }
 
     /// A node as a value: text with templates is rendered, what is inside containers later.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use indexmap::IndexMap;
 
-use super::error::{Fault, TemplateError};
+use super::error::{Absent, Fault};
 use super::eval::Interpreter;
 use super::runtime::Runtime;
 use crate::source::Node;
@@ -23,7 +23,7 @@ pub(super) type Dict = IndexMap<Key, Val>;
 /// A value while a template runs. Cheap to clone.
 #[derive(Debug, Clone)]
 pub(super) enum Val {
-    Undefined(Rc<TemplateError>),
+    Undefined(Rc<Absent>),
     Unknown(Arc<str>),
     Omit,
     Null,
@@ -120,8 +120,8 @@ impl Val {
         Self::Object(Rc::new(object))
     }
 
-    pub(super) fn undefined(error: TemplateError) -> Self {
-        Self::Undefined(Rc::new(error))
+    pub(super) fn undefined(absent: impl Into<Absent>) -> Self {
+        Self::Undefined(Rc::new(absent.into()))
     }
 
     pub(super) fn as_str(&self) -> Option<&Arc<str>> {

@@ -45,8 +45,10 @@ fn default(it: &Interpreter<'_>, input: Val, args: &mut Args) -> Res {
 fn mandatory(it: &Interpreter<'_>, input: Val, args: &mut Args) -> Res {
     let message = super::optional(it.runtime, args, "msg")?;
     match (input, message) {
-        (Val::Undefined(error), Some(message)) => Err(TemplateError { message: message.to_string(), ..(*error).clone() }.into()),
-        (Val::Undefined(error), None) => Err((*error).clone().into()),
+        (Val::Undefined(error), Some(message)) => {
+            Err(TemplateError { message: message.to_string(), ..error.error.clone() }.into())
+        }
+        (Val::Undefined(error), None) => Err(it.runtime.explained(&error).into()),
         (input, _) => Ok(input),
     }
 }

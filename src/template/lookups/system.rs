@@ -61,7 +61,7 @@ fn vars(it: &Interpreter<'_>, terms: Vec<Val>, args: &mut Args) -> Res<Vec<Val>>
                 out.push(value);
             }
             (None, None) => {
-                return Err(Fault::Undefined(std::rc::Rc::new(runtime.not_defined(it.around.context, name, None, &[]))));
+                return Err(Fault::Undefined(std::rc::Rc::new(it.not_defined(name, None))));
             }
         }
     }
