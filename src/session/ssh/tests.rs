@@ -192,7 +192,6 @@ async fn a_password_logs_in_and_a_wrong_one_says_what_was_tried() {
     assert!(refusal.contains("tried password") && !refusal.contains("let me in"), "{refusal}");
 }
 
-#[expect(clippy::print_stderr, reason = "a test that cannot run here says so")]
 #[tokio::test]
 async fn the_passphrase_of_a_key_is_asked_for_once_for_all_hosts() {
     use std::sync::atomic::{AtomicUsize, Ordering};
