@@ -10,7 +10,7 @@ use stead_modules::host::real::RealHost;
 use stead_modules::outcome::{Failure, Outcome};
 use stead_modules::registry;
 
-use crate::blobs::Blobs;
+use crate::blobs::{Blobs, Offered};
 use crate::serve::Worker;
 use crate::wire::{Mode, Task};
 
@@ -37,6 +37,7 @@ fn real(blobs: &Blobs) -> RealHost {
 
 impl Worker for Machine {
     fn run(&mut self, task: &Task) -> Outcome {
+        self.blobs.expect(offered(&task.options));
         let environment = environment(&task.environment);
         let deadline = task.timeout.and_then(|seconds| Instant::now().checked_add(Duration::from_secs(seconds)));
         match task.mode {
@@ -59,6 +60,23 @@ pub fn run_module(task: &Task, host: &mut dyn Host) -> Outcome {
         Some(module) => (module.run)(&task.options, host),
         None => Outcome::failed(Failure::new(format!("the agent has no module named `{}`", task.module))),
     }
+}
+
+/// The content that the controller offers with a task, in the order of its options.
+fn offered(options: &Map<String, Value>) -> Vec<Offered> {
+    fn collect(value: &Value, found: &mut Vec<Offered>) {
+        match value {
+            Value::Array(items) => items.iter().for_each(|item| collect(item, found)),
+            Value::Object(map) => match (map.get("sha256").and_then(Value::as_str), map.get("size").and_then(Value::as_u64)) {
+                (Some(sha256), Some(size)) => found.push((sha256.to_owned(), size)),
+                _ => map.values().for_each(|value| collect(value, found)),
+            },
+            _ => {}
+        }
+    }
+    let mut found = Vec::new();
+    options.iter().filter(|(name, _)| name.starts_with("stead_")).for_each(|(_, value)| collect(value, &mut found));
+    found
 }
 
 /// Variables as text; `null` takes part as an empty text.
