@@ -36,6 +36,11 @@ impl HumanOptions {
     }
 }
 
+/// Changes of one task on one host that are told one by one; of more, only the first few are, and the
+/// rest is counted.
+const MANY: usize = 40;
+const SHOWN_OF_MANY: usize = 10;
+
 /// Something to say of a task on a host: a sentence, and text below it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 struct Piece {
@@ -261,13 +266,18 @@ impl Human {
         let item = told.item.map(|item| format!(" [{}]", escape_line(item))).unwrap_or_default();
         let mut pieces = Vec::new();
         let diffs = self.options.diffs || mode != RunMode::Apply;
-        for change in told.changes {
-            let below = if diffs { diff::diffs(change) } else { String::new() };
+        let verbose = self.options.verbosity > 0;
+        let length = if verbose { diff::Length::Whole } else { diff::Length::Short };
+        let shown = if verbose || told.changes.len() <= MANY { told.changes.len() } else { SHOWN_OF_MANY };
+        for change in &told.changes[..shown] {
+            let below = if diffs { diff::diffs(change, length) } else { String::new() };
             pieces.push(Piece { sentence: format!("{}{item}", paint(&wording::change(mode, change))), below });
+        }
+        if let Some(rest) = wording::rest(mode, &told.changes[shown..]) {
+            pieces.push(Piece { sentence: format!("{}{item}", paint(&rest)), below: String::new() });
         }
         let word = wording::task_ending(mode, ending);
         let message = told.message.filter(|message| !message.is_empty());
-        let verbose = self.options.verbosity > 0;
         let sentence = match (ending, message) {
             (TaskEnding::Ok, Some(message)) if told.says || verbose => Some(said(message)),
             (TaskEnding::Ok, _) if verbose && told.ends => Some((paint(word), String::new())),
@@ -593,5 +603,25 @@ mod tests {
         let mut events = started(RunMode::Apply, &["a"]);
         events.push(ends(&Arc::new(task), "a", TaskEnding::Ok, vec![], Some("hello\nworld\u{7}")));
         assert!(shown(&events, 0, false).ends_with("a: hello\n  world\\u{7}\n"));
+    }
+
+    #[test]
+    fn of_many_changes_the_rest_is_counted() {
+        use stead_modules::change::{Content, ResourceId, ResourceState, compare};
+        let task = samples::task(1, "tree");
+        let file = |at: usize| {
+            let id = ResourceId::new("file", format!("/srv/{at}"));
+            ResourceState::present(id)
+                .with("state", if at % 10 == 0 { "directory" } else { "file" })
+                .with_content(Content::of(b"x"))
+        };
+        let changes: Vec<Change> = compare(&[], &(0..500).map(file).collect::<Vec<_>>());
+        let mut events = started(RunMode::Apply, &["a"]);
+        events.push(ends(&task, "a", TaskEnding::Changed, changes, None));
+        let text = shown(&events, 0, false);
+        assert!(text.contains("a: created directory /srv/0 (content)\n"), "{text}");
+        assert!(text.ends_with("a: and 490 more: created directory 49, created file 441 (-v shows all)\n"), "{text}");
+        assert_eq!(text.lines().filter(|line| line.starts_with("a: ")).count(), 11);
+        assert_eq!(shown(&events, 1, false).lines().filter(|line| line.starts_with("a: ")).count(), 500);
     }
 }

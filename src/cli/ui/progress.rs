@@ -133,15 +133,17 @@ impl Running {
 
 impl Bars {
     fn update(&mut self) {
-        show(&self.multi, &mut self.tasks, self.running.tasks());
-        show(&self.multi, &mut self.hosts, self.running.slowest());
+        show(&self.multi, 1, &mut self.tasks, self.running.tasks());
+        let below = 1 + self.tasks.iter().filter(|line| line.bar.is_some()).count();
+        show(&self.multi, below, &mut self.hosts, self.running.slowest());
     }
 }
 
-/// Puts what runs on its lines; a line whose content stays is left alone.
-fn show(multi: &MultiProgress, lines: &mut [Line], wanted: Vec<(String, Instant)>) {
+/// Puts what runs on its lines, the first of which is line `below` of the screen; a line whose
+/// content stays is left alone.
+fn show(multi: &MultiProgress, below: usize, lines: &mut [Line], wanted: Vec<(String, Instant)>) {
     let mut wanted = wanted.into_iter();
-    for line in lines {
+    for (at, line) in lines.iter_mut().enumerate() {
         let next = wanted.next();
         if line.shows == next {
             continue;
@@ -152,7 +154,7 @@ fn show(multi: &MultiProgress, lines: &mut [Line], wanted: Vec<(String, Instant)
         }
         if let Some((text, since)) = &next {
             let style = ProgressStyle::with_template("{wide_msg} {elapsed}").expect("a valid template");
-            let bar = multi.add(ProgressBar::new_spinner().with_style(style).with_elapsed(since.elapsed()));
+            let bar = multi.insert(below + at, ProgressBar::new_spinner().with_style(style).with_elapsed(since.elapsed()));
             bar.set_message(text.clone());
             bar.enable_steady_tick(Duration::from_secs(1));
             line.bar = Some(bar);

@@ -63,10 +63,8 @@ pub(crate) fn host_style(ending: HostEnding) -> Style {
     }
 }
 
-/// A change as the end of a sentence, verb first, without colours.
-pub(crate) fn change(mode: RunMode, change: &Change) -> String {
-    let planned = mode != RunMode::Apply;
-    let verb = match (change.action, planned) {
+fn verb(mode: RunMode, action: Action) -> &'static str {
+    match (action, mode != RunMode::Apply) {
         (Action::Create, false) => "created",
         (Action::Create, true) => "will create",
         (Action::Update, false) => "changed",
@@ -75,17 +73,57 @@ pub(crate) fn change(mode: RunMode, change: &Change) -> String {
         (Action::Remove, true) => "will remove",
         (Action::Run, false) => "ran",
         (Action::Run, true) => "will run",
-    };
-    let resource = escape_line(&change.resource.to_string());
-    let details: Vec<String> = match change.action {
+    }
+}
+
+/// A change as the end of a sentence, verb first, without colours.
+pub(crate) fn change(mode: RunMode, change: &Change) -> String {
+    let verb = verb(mode, change.action);
+    let mut resource = escape_line(&change.resource.to_string());
+    let mut differences: Vec<&Difference> = match change.action {
         Action::Remove => Vec::new(),
-        _ => change.differences.iter().map(difference).collect(),
+        _ => change.differences.iter().collect(),
     };
+    if let Some(file_type) = new_file_type(change) {
+        resource = format!("{file_type} {}", escape_line(&change.resource.name));
+        differences.retain(|difference| difference.property != "state");
+        if file_type == "link"
+            && let Some(target) = differences.iter().position(|difference| difference.property == "src")
+        {
+            resource.push_str(&format!(" -> {}", value(&differences.remove(target).after)));
+        }
+    }
+    let details: Vec<String> = differences.into_iter().map(difference).collect();
     match (details.is_empty(), change.action) {
         (true, _) => format!("{verb} {resource}"),
         (false, Action::Create) => format!("{verb} {resource} ({})", details.join(", ")),
         (false, _) => format!("{verb} {resource} {}", details.join(", ")),
     }
+}
+
+/// Changes that are counted instead of told: "and 480 more: created file 450, created directory 30".
+pub(crate) fn rest(mode: RunMode, changes: &[Change]) -> Option<String> {
+    if changes.is_empty() {
+        return None;
+    }
+    let mut kinds: Vec<(String, usize)> = Vec::new();
+    for change in changes {
+        let noun = new_file_type(change).unwrap_or(&change.resource.kind);
+        let kind = escape_line(&format!("{} {noun}", verb(mode, change.action)));
+        match kinds.iter_mut().find(|(known, _)| *known == kind) {
+            Some((_, count)) => *count += 1,
+            None => kinds.push((kind, 1)),
+        }
+    }
+    let kinds: Vec<String> = kinds.iter().map(|(kind, count)| format!("{kind} {count}")).collect();
+    Some(format!("and {} more: {} (-v shows all)", changes.len(), kinds.join(", ")))
+}
+
+/// The type of a file that is made: `directory`, `link`, `file` ...
+pub(crate) fn new_file_type(change: &Change) -> Option<&str> {
+    let is_new = change.action == Action::Create && change.resource.kind == "file";
+    let state = change.differences.iter().find(|difference| is_new && difference.property == "state");
+    state.and_then(|state| state.after.as_str()).filter(|state| state.bytes().all(|byte| byte.is_ascii_lowercase()))
 }
 
 fn difference(difference: &Difference) -> String {
@@ -138,6 +176,12 @@ mod tests {
         assert_eq!(change(RunMode::Plan, &mode), "will change file /x mode 0644 -> 0600, owner root -> www");
         let created = Change { action: Action::Create, ..update(vec![differs("mode", Value::Null, json!("0644"))]) };
         assert_eq!(change(RunMode::Plan, &created), "will create file /x (mode 0644)");
+        let made = |state: &str, more: Difference| {
+            let differences = vec![differs("state", Value::Null, json!(state)), more];
+            change(RunMode::Apply, &Change { action: Action::Create, ..update(differences) })
+        };
+        assert_eq!(made("directory", differs("mode", Value::Null, json!("0755"))), "created directory /x (mode 0755)");
+        assert_eq!(made("link", differs("src", Value::Null, json!("../y"))), "created link /x -> ../y");
         let removed = Change { action: Action::Remove, ..update(vec![differs("mode", json!("0644"), Value::Null)]) };
         assert_eq!(change(RunMode::Apply, &removed), "removed file /x");
         assert_eq!(change(RunMode::Apply, &Change::run(ResourceId::new("unit", "nginx.service"))), "ran unit nginx.service");
