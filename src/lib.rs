@@ -6,6 +6,7 @@
 
 pub mod actions;
 pub mod ansible;
+pub mod deps;
 pub mod docs;
 pub mod drift;
 pub mod graph;

@@ -18,6 +18,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("session", &[]),
     ("lab", &[]),
     ("docs", &["source"]),
+    ("deps", &["source"]),
     ("actions", &["source", "vars", "template", "playbook", "session", "docs"]),
     ("run", &["source", "vars", "template", "inventory", "ansible", "graph", "playbook", "session", "actions"]),
     ("history", &["run"]),
@@ -27,6 +28,7 @@ const ARROWS: &[(&str, &[&str])] = &[
 /// Crates that stay behind one door, and where the door is.
 const DOORS: &[(&str, &[&str])] = &[
     ("russh", &["src/session/ssh/", "src/lab/"]),
+    ("tar", &["src/deps/archive"]),
     ("saphyr_parser", &["src/source/yaml"]),
     ("annotate_snippets", &["src/source/render"]),
     ("minijinja", &["src/template/"]),

@@ -129,6 +129,7 @@ fn run(directory: &Path, world: &World, mode: RunMode) -> String {
     }
     let lines = Lines::default();
     let settings = RunSettings {
+        allow_no_hosts: false,
         mode,
         run: "r1".into(),
         forks: 10,

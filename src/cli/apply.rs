@@ -28,6 +28,6 @@ impl Apply {
     pub(crate) fn run(self) -> ExitCode {
         let mode = if self.check { RunMode::Plan } else { RunMode::Apply };
         let diff = self.diff || self.check;
-        plan::execute(&self.run, mode, diff, self.detailed_exitcode)
+        plan::run(&self.run, mode, diff, self.detailed_exitcode)
     }
 }

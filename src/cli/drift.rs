@@ -35,7 +35,7 @@ impl Drift {
             ExitCode::from(USAGE)
         };
         let mut store = Store::open(&args.history).map_err(|error| unreadable(&error))?;
-        let prepared = prepare::prepare(&args.playbooks, &args.hosts, args.lab)?;
+        let prepared = prepare::prepare(&prepare::Written::files(&args.playbooks), &args.hosts, args.lab)?;
         let settings = prepare::run_settings(RunMode::Drift, &args.hosts, prepare::tags(args), &prepared)?;
         let (collector, summary) = (Shared::<Collector>::default(), Shared::<Summary>::default());
         let mut sinks = Sinks(vec![Box::new(collector.clone()), Box::new(summary.clone())]);

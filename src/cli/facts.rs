@@ -7,10 +7,10 @@ use clap::Args;
 use stead::playbook::TagSelection;
 use stead::run::event::{Event, EventSink, RunMode};
 
-use super::prepare;
+use super::complain;
+use super::prepare::{self, Written};
 use super::run_args::HostArgs;
 use super::ui::Sinks;
-use super::{USAGE, complain};
 
 /// Show what hosts say of themselves, as JSON by host.
 #[derive(Debug, Args)]
@@ -46,11 +46,6 @@ impl EventSink for Collected {
 
 impl Facts {
     pub(crate) fn run(self) -> ExitCode {
-        let directory = std::env::temp_dir();
-        let mut prepared = match prepare::prepare(&[], &self.hosts, None) {
-            Ok(prepared) => prepared,
-            Err(code) => return code,
-        };
         let filter =
             if self.filter.is_empty() { String::new() } else { format!("        filter: {}\n", serde_json::json!(self.filter)) };
         let options = if filter.is_empty() { String::new() } else { format!("\n{filter}") };
@@ -58,11 +53,11 @@ impl Facts {
             "- hosts: {}\n  gather_facts: false\n  tasks:\n    - ansible.builtin.setup:{options}\n",
             serde_json::json!(self.pattern)
         );
-        let (playbook, found) = prepared.loader.playbook_text(&directory.join("<facts>"), &text);
-        if prepare::show(&found, &prepared.map) {
-            return ExitCode::from(USAGE);
-        }
-        prepared.playbooks = vec![playbook];
+        let written = Written { path: std::env::temp_dir().join("<facts>"), text: Some(text) };
+        let prepared = match prepare::prepare(&[written], &self.hosts, None) {
+            Ok(prepared) => prepared,
+            Err(code) => return code,
+        };
         let settings = match prepare::run_settings(RunMode::Plan, &self.hosts, TagSelection::default(), &prepared) {
             Ok(settings) => settings,
             Err(code) => return code,

@@ -46,7 +46,7 @@ pub(crate) struct Graph {
 
 impl Graph {
     pub(crate) fn run(self) -> ExitCode {
-        let prepared = match prepare::prepare(&self.playbooks, &self.hosts, None) {
+        let prepared = match prepare::prepare(&prepare::Written::files(&self.playbooks), &self.hosts, None) {
             Ok(prepared) => prepared,
             Err(code) => return code,
         };

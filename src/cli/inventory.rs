@@ -40,7 +40,7 @@ pub(crate) struct Inventory {
 
 impl Inventory {
     pub(crate) fn run(self) -> ExitCode {
-        let prepared = match prepare::prepare(&self.playbook, &self.hosts, None) {
+        let prepared = match prepare::prepare(&prepare::Written::files(&self.playbook), &self.hosts, None) {
             Ok(prepared) => prepared,
             Err(code) => return code,
         };

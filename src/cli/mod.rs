@@ -3,10 +3,12 @@
 
 mod apply;
 mod completions;
+mod deps;
 mod docs;
 mod drift;
 mod environment;
 mod facts;
+mod front;
 mod graph;
 mod inventory;
 mod lab;
@@ -46,6 +48,8 @@ enum Command {
     Graph(graph::Graph),
     /// Describe modules: options, results, examples, what a plan can predict.
     Docs(docs::Docs),
+    /// Install roles and collections from elsewhere, locked by content.
+    Deps(deps::Deps),
     /// Start throw-away hosts on this machine to try things on.
     Lab(lab::Lab),
     /// Print the completion script of a shell.
@@ -58,6 +62,10 @@ pub(crate) fn main() -> ExitCode {
     // A lab's host is this program again: its own small command line, hidden from people.
     if arguments.get(1).is_some_and(|first| first == stead::lab::child::COMMAND) {
         return stead::lab::child::main(&arguments[2..]);
+    }
+    let words: Vec<std::ffi::OsString> = std::env::args_os().collect();
+    if let Some(program) = words.first().and_then(front::Program::of) {
+        return program.run(&words);
     }
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
@@ -74,6 +82,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Inventory(command) => command.run(),
         Command::Facts(command) => command.run(),
         Command::Graph(command) => command.run(),
+        Command::Deps(command) => command.run(),
         Command::Lab(command) => command.run(),
         Command::Completions(command) => command.run(),
     }

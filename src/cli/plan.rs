@@ -1,5 +1,6 @@
 //! `stead plan`, and what it shares with `apply`.
 
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -7,8 +8,10 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use clap::Args;
 use stead::history::{Recorder, Store};
 use stead::run::event::{Event, EventSink, RunMode};
+use stead::run::settings::RunSettings;
 use stead::run::summary::{Summary, exit_code};
 
+use super::prepare::{Prepared, Written};
 use super::run_args::RunArgs;
 use super::ui::{Human, HumanOptions, Json, Junit, Sinks};
 use super::{complain, prepare};
@@ -22,7 +25,7 @@ pub(crate) struct Plan {
 
 impl Plan {
     pub(crate) fn run(self) -> ExitCode {
-        execute(&self.run, RunMode::Plan, true, false)
+        run(&self.run, RunMode::Plan, true, false)
     }
 }
 
@@ -62,9 +65,42 @@ fn now() -> f64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64())
 }
 
-/// Applies or plans.
-pub(crate) fn execute(args: &RunArgs, mode: RunMode, diffs: bool, detailed: bool) -> ExitCode {
-    let prepared = match prepare::prepare(&args.playbooks, &args.hosts, args.lab) {
+/// Who hears of a run.
+pub(crate) struct Reporting<'a> {
+    /// The readers of its events.
+    pub(crate) sinks: Sinks,
+    /// Where it is recorded.
+    pub(crate) history: Option<&'a Path>,
+}
+
+/// Runs what was prepared; the summary of what happened.
+pub(crate) fn execute(prepared: Prepared, settings: RunSettings, reporting: Reporting<'_>) -> Result<Summary, ExitCode> {
+    let Reporting { mut sinks, history } = reporting;
+    let summary = Shared::<Summary>::default();
+    sinks.0.push(Box::new(summary.clone()));
+    let mut problem = None;
+    if let Some(history) = history.filter(|_| settings.mode == RunMode::Apply) {
+        match Store::open(history) {
+            Ok(store) => {
+                let recorder = Recorder::new(store, now);
+                problem = Some(recorder.problem());
+                sinks.0.push(Box::new(recorder));
+            }
+            // Without a record nobody could say later what was applied.
+            Err(error) => return Err(complain(&error.to_string(), Some("`--history FILE` names another record"))),
+        }
+    }
+    prepare::run(prepared, settings, sinks)?;
+    if let Some(error) = problem.and_then(|problem| problem.take()) {
+        complain(&format!("the record of this run is not complete: {error}"), None);
+    }
+    let summary = summary.0.lock().expect("no reader panics").clone();
+    Ok(summary)
+}
+
+/// Applies or plans as the arguments say.
+pub(crate) fn run(args: &RunArgs, mode: RunMode, diffs: bool, detailed: bool) -> ExitCode {
+    let prepared = match prepare::prepare(&Written::files(&args.playbooks), &args.hosts, args.lab) {
         Ok(prepared) => prepared,
         Err(code) => return code,
     };
@@ -72,30 +108,10 @@ pub(crate) fn execute(args: &RunArgs, mode: RunMode, diffs: bool, detailed: bool
         Ok(settings) => settings,
         Err(code) => return code,
     };
-    let summary = Shared::<Summary>::default();
-    let mut sinks = readers(args, diffs);
-    sinks.0.push(Box::new(summary.clone()));
     // A lab is gone afterwards: there is nothing to remember of it.
-    let mut problem = None;
-    if mode == RunMode::Apply && args.lab.is_none() {
-        match Store::open(&args.history) {
-            Ok(store) => {
-                let recorder = Recorder::new(store, now);
-                problem = Some(recorder.problem());
-                sinks.0.push(Box::new(recorder));
-            }
-            // Without a record nobody could say later what was applied.
-            Err(error) => return complain(&error.to_string(), Some("`--history FILE` names another record")),
-        }
+    let history = args.lab.is_none().then_some(&*args.history);
+    match execute(prepared, settings, Reporting { sinks: readers(args, diffs), history }) {
+        Ok(summary) => ExitCode::from(exit_code(mode, &summary, detailed)),
+        Err(code) => code,
     }
-    let state = match prepare::run(prepared, settings, sinks) {
-        Ok(state) => state,
-        Err(code) => return code,
-    };
-    drop(state);
-    if let Some(error) = problem.and_then(|problem| problem.take()) {
-        complain(&format!("the record of this run is not complete: {error}"), None);
-    }
-    let summary = summary.0.lock().expect("no reader panics");
-    ExitCode::from(exit_code(mode, &summary, detailed))
 }

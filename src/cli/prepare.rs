@@ -32,8 +32,26 @@ pub(crate) struct Prepared {
     pub(crate) playbooks: Vec<Playbook>,
     pub(crate) extra_vars: Arc<Variables>,
     pub(crate) environment: Environment,
+    /// Directory of the first playbook.
+    pub(crate) directory: PathBuf,
     /// Throw-away hosts, alive as long as this is.
     pub(crate) lab: Option<Lab>,
+}
+
+/// A playbook to be read.
+#[derive(Debug, Clone)]
+pub(crate) struct Written {
+    /// Its file; of one that is not in a file, what stands for it in messages.
+    pub(crate) path: PathBuf,
+    /// Its text, if it is not in a file.
+    pub(crate) text: Option<String>,
+}
+
+impl Written {
+    /// Playbooks in files.
+    pub(crate) fn files(paths: &[PathBuf]) -> Vec<Self> {
+        paths.iter().map(|path| Self { path: path.clone(), text: None }).collect()
+    }
 }
 
 /// Prints problems; whether there were errors among them.
@@ -45,11 +63,11 @@ pub(crate) fn show(diagnostics: &Diagnostics, map: &SourceMap) -> bool {
 }
 
 /// Where playbooks' neighbours are looked for.
-fn playbook_directories(playbooks: &[PathBuf]) -> Vec<PathBuf> {
+fn playbook_directories(playbooks: &[Written]) -> Vec<PathBuf> {
     let mut directories: Vec<PathBuf> = Vec::new();
     for playbook in playbooks {
         let directory =
-            playbook.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or_else(|| Path::new(".")).to_owned();
+            playbook.path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or_else(|| Path::new(".")).to_owned();
         if !directories.contains(&directory) {
             directories.push(directory);
         }
@@ -58,15 +76,14 @@ fn playbook_directories(playbooks: &[PathBuf]) -> Vec<PathBuf> {
 }
 
 /// Reads inventory and playbooks; with problems, prints them and gives the exit code.
-pub(crate) fn prepare(playbooks: &[PathBuf], hosts: &HostArgs, lab: Option<u16>) -> Result<Prepared, ExitCode> {
+pub(crate) fn prepare(playbooks: &[Written], hosts: &HostArgs, lab: Option<u16>) -> Result<Prepared, ExitCode> {
     let environment = Environment::read();
     let map = SourceMap::default();
     let mut diagnostics = Diagnostics::default();
     let extra_vars = Arc::new(extra_vars(&hosts.extra_vars, &map, &mut diagnostics));
-    let renderer = Arc::new(Renderer::new(RenderSettings {
-        environment: environment.variables.clone(),
-        base: playbook_directories(playbooks).into_iter().next().unwrap_or_else(|| PathBuf::from(".")),
-    }));
+    let directory = playbook_directories(playbooks).into_iter().next().unwrap_or_else(|| PathBuf::from("."));
+    let renderer =
+        Arc::new(Renderer::new(RenderSettings { environment: environment.variables.clone(), base: directory.clone() }));
     let mut roles_path = environment.paths("ANSIBLE_ROLES_PATH");
     for path in ["~/.ansible/roles", "/usr/share/ansible/roles", "/etc/ansible/roles"] {
         roles_path.push(environment.expand(path));
@@ -75,8 +92,11 @@ pub(crate) fn prepare(playbooks: &[PathBuf], hosts: &HostArgs, lab: Option<u16>)
     let loader = Arc::new(Loader::new(map.clone(), Arc::new(actions::catalog()), settings, Arc::clone(&renderer)));
     let read: Vec<Playbook> = playbooks
         .iter()
-        .map(|path| {
-            let (playbook, found) = loader.playbook(path);
+        .map(|written| {
+            let (playbook, found) = match &written.text {
+                Some(text) => loader.playbook_text(&written.path, text),
+                None => loader.playbook(&written.path),
+            };
             diagnostics.extend(found);
             for play in &playbook.plays {
                 diagnostics.extend(check::play(play, &loader));
@@ -119,7 +139,17 @@ pub(crate) fn prepare(playbooks: &[PathBuf], hosts: &HostArgs, lab: Option<u16>)
             read.iter().flat_map(|playbook| &playbook.plays).flat_map(|play| plain_names(&play.hosts)).collect();
         inventory = lab_inventory(&inventory, lab, &named);
     }
-    Ok(Prepared { map, inventory: Arc::new(inventory), loader, renderer, playbooks: read, extra_vars, environment, lab })
+    Ok(Prepared {
+        map,
+        inventory: Arc::new(inventory),
+        loader,
+        renderer,
+        playbooks: read,
+        extra_vars,
+        environment,
+        directory,
+        lab,
+    })
 }
 
 /// Names of all variables that inventory and command line define for any host.
@@ -230,12 +260,13 @@ fn run_id() -> String {
 }
 
 /// Sessions as the arguments and the environment want them.
-pub(crate) fn session_settings(hosts: &HostArgs, environment: &Environment) -> SessionSettings {
+pub(crate) fn session_settings(hosts: &HostArgs, environment: &Environment, directory: &Path) -> SessionSettings {
     SessionSettings {
         connect_timeout: Duration::from_secs(hosts.timeout),
         accept_new_host_keys: hosts.accept_new_host_keys,
         home: environment.home.clone(),
         user: environment.user.clone(),
+        directory: directory.canonicalize().unwrap_or_else(|_| PathBuf::from("/")),
         agent_socket: environment.get("SSH_AUTH_SOCK").map(PathBuf::from),
         ask: Some(environment::prompt()),
         retries: 3,
@@ -270,6 +301,7 @@ pub(crate) fn run_settings(
         run,
         forks: hosts.forks as usize,
         inventory_source: hosts.inventory.iter().map(PathBuf::from).find(|path| path.exists()),
+        allow_no_hosts: false,
         limit: if prepared.lab.is_some() { None } else { hosts.limit.clone() },
         tags,
         extra_vars: Arc::clone(&prepared.extra_vars),
@@ -284,7 +316,7 @@ pub(crate) fn run_settings(
         connection: hosts.connection.clone(),
         host_key_checking: environment.flag("ANSIBLE_HOST_KEY_CHECKING"),
         lock_wait: hosts.lock_wait,
-        session: Arc::new(session_settings(hosts, environment)),
+        session: Arc::new(session_settings(hosts, environment, &prepared.directory)),
     })
 }
 

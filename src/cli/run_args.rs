@@ -4,6 +4,9 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+/// Where records are kept if nothing else is said.
+pub(crate) const HISTORY: &str = ".stead/history.sqlite3";
+
 /// What runs, where, and as whom.
 #[derive(Debug, Args)]
 pub(crate) struct RunArgs {
@@ -28,7 +31,7 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
     pub(crate) lab: Option<u16>,
     /// Where records are kept.
-    #[arg(long, value_name = "FILE", default_value = ".stead/history.sqlite3")]
+    #[arg(long, value_name = "FILE", default_value = HISTORY)]
     pub(crate) history: PathBuf,
 }
 

@@ -19,5 +19,5 @@ pub use keywords::Keywords;
 pub use load::{LoadSettings, Loader, Place};
 pub use play::{Play, Playbook};
 pub use role::RoleInfo;
-pub use select::TagSelection;
+pub use select::{TagSelection, start_at};
 pub use task::{Action, Block, Item, LoopControl, LoopSpec, Task};

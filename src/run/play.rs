@@ -42,7 +42,7 @@ pub async fn run(state: &Arc<RunState>, playbooks: &[Playbook], warnings: &mut D
             Err(found) => problems.extend(found),
         }
     }
-    if chosen.iter().all(|one| one.hosts.is_empty()) && !chosen.is_empty() {
+    if !state.settings.allow_no_hosts && chosen.iter().all(|one| one.hosts.is_empty()) && !chosen.is_empty() {
         // A run without any host is a mistake, not a success.
         for warning in std::mem::take(warnings).iter() {
             problems.push(Diagnostic { severity: Severity::Error, ..warning.clone() });
@@ -71,6 +71,9 @@ pub async fn run(state: &Arc<RunState>, playbooks: &[Playbook], warnings: &mut D
             break;
         }
         let left: Vec<Arc<str>> = one.hosts.iter().filter(|host| !gone.contains_key(*host)).cloned().collect();
+        if one.hosts.is_empty() {
+            state.emit(Event::PlayStarted { play: one.play.title(), hosts: Vec::new(), tasks: 0 });
+        }
         if left.is_empty() {
             continue;
         }

@@ -21,6 +21,8 @@ pub struct RunSettings {
     pub inventory_source: Option<std::path::PathBuf>,
     /// `--limit`.
     pub limit: Option<String>,
+    /// A run without any host is a success, as under Ansible; otherwise it is an error.
+    pub allow_no_hosts: bool,
     /// `--tags`, `--skip-tags`.
     pub tags: TagSelection,
     /// `-e`.

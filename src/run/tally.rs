@@ -21,7 +21,7 @@ pub struct Tally {
 impl Tally {
     /// Takes the next event.
     pub fn event(&mut self, event: &Event) {
-        let Event::TaskEnded { host, ending, message, task, .. } = event else { return };
+        let Event::TaskEnded { host, ending, message, task, result, .. } = event else { return };
         let seen = self.hosts.entry(Arc::clone(host)).or_default();
         let counts = &mut seen.counts;
         match ending {
@@ -36,6 +36,8 @@ impl Tally {
             TaskEnding::Ignored => {
                 counts.ok += 1;
                 counts.ignored += 1;
+                // A loop may have changed something before an item failed.
+                counts.changed += u64::from(result["changed"] == true);
             }
             TaskEnding::Rescued => counts.rescued += 1,
             TaskEnding::Unreachable => counts.unreachable = 1,

@@ -63,7 +63,7 @@ impl HostSession {
     pub async fn connect(target: Target, settings: Arc<SessionSettings>, contents: Contents) -> Result<Self, SessionError> {
         let way = match target.transport {
             Transport::Ssh => Way::Shell(Box::new(ssh::connect(&target, &settings).await?)),
-            Transport::Local => Way::Shell(Box::new(Local::new(&settings.user))),
+            Transport::Local => Way::Shell(Box::new(Local::new(&settings.user, &settings.directory))),
             Transport::Memory => {
                 settings.memory.reach(&target.host)?;
                 Way::Memory(settings.memory.clone())

@@ -1,5 +1,6 @@
 //! This machine, through its shell: `connection: local`.
 
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use async_trait::async_trait;
@@ -13,12 +14,13 @@ use super::process::{Exec, LastWords, Process};
 #[derive(Debug)]
 pub(super) struct Local {
     user: String,
+    directory: PathBuf,
 }
 
 impl Local {
-    /// This machine, worked on by `user`.
-    pub(super) fn new(user: &str) -> Self {
-        Self { user: user.to_owned() }
+    /// This machine, worked on by `user` from a directory on.
+    pub(super) fn new(user: &str, directory: &Path) -> Self {
+        Self { user: user.to_owned(), directory: directory.to_owned() }
     }
 }
 
@@ -27,7 +29,7 @@ impl Exec for Local {
     async fn exec(&self, command: &str, words: LastWords) -> Result<Process, SessionError> {
         let mut child = Command::new("/bin/sh")
             .args(["-c", command])
-            .current_dir("/")
+            .current_dir(&self.directory)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

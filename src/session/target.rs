@@ -76,6 +76,8 @@ pub struct SessionSettings {
     pub home: Option<PathBuf>,
     /// The local user's name.
     pub user: String,
+    /// Where work on this machine begins: relative paths of tasks are relative to it.
+    pub directory: PathBuf,
     /// `SSH_AUTH_SOCK`.
     pub agent_socket: Option<PathBuf>,
     /// Asks for a passphrase or password by this prompt; none = never ask.
@@ -93,6 +95,7 @@ impl Default for SessionSettings {
             accept_new_host_keys: false,
             home: None,
             user: String::new(),
+            directory: PathBuf::from("/"),
             agent_socket: None,
             ask: None,
             retries: 3,

@@ -42,6 +42,7 @@ mod version;
 mod yaml;
 
 pub use error::{TemplateError, TemplateErrorKind};
+pub use lookups::matches_glob;
 pub use refs::refs;
 pub use renderer::{RenderSettings, Renderer};
 

@@ -7,6 +7,7 @@ mod become_root;
 mod drift;
 mod examples;
 mod fleet;
+mod front_door;
 mod lab;
 mod links;
 mod plan;

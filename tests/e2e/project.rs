@@ -99,7 +99,7 @@ impl Project {
 }
 
 /// ansible-core, to compare with.
-fn ansible_playbook() -> Option<PathBuf> {
+pub(crate) fn ansible_playbook() -> Option<PathBuf> {
     let named = env::var_os("STEAD_TEST_ANSIBLE").map(PathBuf::from);
     let installed = Path::new(env!("CARGO_MANIFEST_DIR")).join("bench/.venv/bin/ansible-playbook");
     named.into_iter().chain([installed]).find(|path| path.exists())

@@ -1,6 +1,6 @@
 //! What a person reads: one block per task, equal results of several hosts folded, failures at once.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::collections::HashMap;
 use std::io::Write;
 use std::sync::Arc;
 
@@ -10,6 +10,7 @@ use stead::run::event::{Event, EventSink, NoteLevel, RunMode, TaskEnding, TaskIn
 use stead::run::summary::Summary;
 use stead_modules::change::Change;
 
+use super::grouped::{Finished, Grouped};
 use super::progress::Progress;
 use super::recap::{self, Look};
 use super::{diff, wording};
@@ -48,16 +49,6 @@ struct Piece {
     below: String,
 }
 
-/// What a task did so far on the hosts of its play; kept back until all have passed it.
-#[derive(Debug)]
-struct Group {
-    task: Arc<TaskInfo>,
-    /// Hosts that have passed it, by number in the play.
-    passed: BTreeSet<usize>,
-    /// What is to be said, by host.
-    said: BTreeMap<usize, Vec<Piece>>,
-}
-
 /// The reporter for people.
 pub(crate) struct Human {
     out: Box<dyn Write + Send>,
@@ -65,18 +56,8 @@ pub(crate) struct Human {
     progress: Progress,
     options: HumanOptions,
     summary: Summary,
-    hosts: Vec<Arc<str>>,
-    numbers: HashMap<Arc<str>, usize>,
-    /// Groups not printed yet, in the order in which their tasks began; the first has number `base`.
-    groups: VecDeque<Group>,
-    base: usize,
-    /// Number of a task's latest group.
-    latest: HashMap<u64, usize>,
-    /// How many groups, counted from the first of the play, each host has passed.
-    passed: Vec<usize>,
-    /// Hosts that will pass nothing more.
-    out_of_play: BTreeSet<usize>,
-    items: HashMap<(u64, usize), Vec<Piece>>,
+    grouped: Grouped<Vec<Piece>>,
+    items: HashMap<(u64, Arc<str>), Vec<Piece>>,
     heading: Option<u64>,
 }
 
@@ -95,13 +76,7 @@ impl Human {
             progress,
             options,
             summary: Summary::default(),
-            hosts: Vec::new(),
-            numbers: HashMap::new(),
-            groups: VecDeque::new(),
-            base: 0,
-            latest: HashMap::new(),
-            passed: Vec::new(),
-            out_of_play: BTreeSet::new(),
+            grouped: Grouped::default(),
             items: HashMap::new(),
             heading: None,
         }
@@ -128,12 +103,7 @@ impl Human {
 
     fn play_started(&mut self, play: &str, hosts: &[Arc<str>], tasks: usize) {
         self.flush_all();
-        self.hosts = hosts.to_vec();
-        self.numbers = hosts.iter().enumerate().map(|(at, host)| (Arc::clone(host), at)).collect();
-        self.base += self.groups.len();
-        self.latest.clear();
-        self.passed = vec![self.base; hosts.len()];
-        self.out_of_play.clear();
+        self.grouped.play(hosts);
         self.items.clear();
         self.heading = None;
         self.progress.play(hosts.len(), tasks);
@@ -144,98 +114,46 @@ impl Human {
         }
     }
 
-    /// The number of a host in its play; a host that is not of the play (a delegate) joins it.
-    fn number(&mut self, host: &Arc<str>) -> usize {
-        if let Some(number) = self.numbers.get(host) {
-            return *number;
-        }
-        self.hosts.push(Arc::clone(host));
-        self.passed.push(self.base + self.groups.len());
-        self.numbers.insert(Arc::clone(host), self.hosts.len() - 1);
-        let number = self.hosts.len() - 1;
-        for group in &mut self.groups {
-            group.passed.insert(number);
-        }
-        number
-    }
-
-    /// The group of a task to which a host may still add: the latest that it has not passed.
-    fn group(&mut self, task: &Arc<TaskInfo>, host: usize) -> usize {
-        if let Some(at) = self.latest.get(&task.id).copied()
-            && at >= self.base
-            && !self.groups[at - self.base].passed.contains(&host)
-        {
-            return at;
-        }
-        let at = self.base + self.groups.len();
-        self.groups.push_back(Group { task: Arc::clone(task), passed: self.out_of_play.clone(), said: BTreeMap::new() });
-        self.latest.insert(task.id, at);
-        at
-    }
-
-    /// A host has passed everything before group `until`.
-    fn pass(&mut self, host: usize, until: usize) {
-        for at in self.passed[host].max(self.base)..until {
-            self.groups[at - self.base].passed.insert(host);
-        }
-        self.passed[host] = self.passed[host].max(until);
-    }
-
     fn task_started(&mut self, task: &Arc<TaskInfo>, host: &Arc<str>) {
-        let number = self.number(host);
-        let at = self.group(task, number);
-        self.pass(number, at);
+        let finished = self.grouped.started(task, host);
         self.progress.task_started(task, host);
-        self.flush_passed();
+        self.tell(finished);
     }
 
     fn task_ended(&mut self, task: &Arc<TaskInfo>, host: &Arc<str>, ending: TaskEnding, pieces: Vec<Piece>) {
-        let number = self.number(host);
-        let at = self.group(task, number);
         self.progress.task_ended(task, host);
         let bad = is_bad(self.mode(), ending);
+        let leaves = bad && self.mode() == RunMode::Apply && !matches!(ending, TaskEnding::Rescued);
+        let mut kept = None;
         if bad {
             self.print_group(task, &[(vec![Arc::clone(host)], pieces)]);
         } else if !pieces.is_empty() {
-            self.groups[at - self.base].said.insert(number, pieces);
+            kept = Some(pieces);
         }
-        self.groups[at - self.base].passed.insert(number);
-        if bad && self.mode() == RunMode::Apply && !matches!(ending, TaskEnding::Rescued) {
-            self.out_of_play.insert(number);
-            for group in &mut self.groups {
-                group.passed.insert(number);
-            }
-        }
-        self.flush_passed();
-    }
-
-    /// Prints the groups that all hosts have passed, oldest first.
-    fn flush_passed(&mut self) {
-        while self.groups.front().is_some_and(|group| group.passed.len() >= self.hosts.len()) {
-            self.flush_front();
-        }
+        let finished = self.grouped.ended(task, host, kept, leaves);
+        self.tell(finished);
     }
 
     fn flush_all(&mut self) {
-        while !self.groups.is_empty() {
-            self.flush_front();
-        }
+        let rest = self.grouped.rest();
+        self.tell(rest);
     }
 
-    fn flush_front(&mut self) {
-        let Some(group) = self.groups.pop_front() else { return };
-        self.base += 1;
-        let mut same: Vec<(Vec<Arc<str>>, Vec<Piece>)> = Vec::new();
-        let mut places: HashMap<Vec<Piece>, usize> = HashMap::new();
-        for (number, pieces) in group.said {
-            let place = *places.entry(pieces.clone()).or_insert_with(|| {
-                same.push((Vec::new(), pieces));
-                same.len() - 1
-            });
-            same[place].0.push(Arc::clone(&self.hosts[number]));
-        }
-        if !same.is_empty() && !self.options.quiet {
-            self.print_group(&group.task, &same);
+    /// Prints tasks that all hosts have passed; equal pieces of several hosts once.
+    fn tell(&mut self, finished: Vec<Finished<Vec<Piece>>>) {
+        for Finished { task, said } in finished {
+            let mut same: Vec<(Vec<Arc<str>>, Vec<Piece>)> = Vec::new();
+            let mut places: HashMap<Vec<Piece>, usize> = HashMap::new();
+            for (host, pieces) in said {
+                let place = *places.entry(pieces.clone()).or_insert_with(|| {
+                    same.push((Vec::new(), pieces));
+                    same.len() - 1
+                });
+                same[place].0.push(host);
+            }
+            if !same.is_empty() && !self.options.quiet {
+                self.print_group(&task, &same);
+            }
         }
     }
 
@@ -347,16 +265,14 @@ impl EventSink for Human {
                     ends: true,
                 };
                 let pieces = self.pieces(&told);
-                let number = self.number(host);
                 if is_bad(self.mode(), *ending) {
                     self.print_group(task, &[(vec![Arc::clone(host)], pieces)]);
                 } else {
-                    self.items.entry((task.id, number)).or_default().extend(pieces);
+                    self.items.entry((task.id, Arc::clone(host))).or_default().extend(pieces);
                 }
             }
             Event::TaskEnded { task, host, ending, changes, message, hint, result, .. } => {
-                let number = self.number(host);
-                let items = self.items.remove(&(task.id, number));
+                let items = self.items.remove(&(task.id, Arc::clone(host)));
                 let told = Told {
                     ending: *ending,
                     item: None,

@@ -1,6 +1,8 @@
 //! Reporters: folds of a run's events into what people and other programs read.
 
+mod ansible;
 mod diff;
+mod grouped;
 mod human;
 mod json;
 mod junit;
@@ -10,6 +12,7 @@ mod wording;
 
 use stead::run::event::{Event, EventSink};
 
+pub(crate) use ansible::{AdHoc, Ansible, AnsibleOptions};
 pub(crate) use human::{Human, HumanOptions};
 pub(crate) use json::Json;
 pub(crate) use junit::Junit;

@@ -107,7 +107,7 @@ fn template(it: &Interpreter<'_>, terms: Vec<Val>, args: &mut Args) -> Res<Vec<V
 }
 
 /// Whether a file name matches a shell pattern: `*`, `?`, `[abc]`, `[!abc]`.
-pub(super) fn matches_glob(pattern: &str, name: &str) -> bool {
+pub fn matches_glob(pattern: &str, name: &str) -> bool {
     let (pattern, name): (Vec<char>, Vec<char>) = (pattern.chars().collect(), name.chars().collect());
     let (mut p, mut n, mut star) = (0, 0, None);
     while n < name.len() {

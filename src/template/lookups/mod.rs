@@ -14,6 +14,8 @@ use super::eval::Interpreter;
 use super::filters::short_name;
 use super::val::{Args, Res, Val};
 
+pub use files::matches_glob;
+
 /// What a lookup does with its terms.
 pub(super) type Run = fn(&Interpreter<'_>, Vec<Val>, &mut Args) -> Res<Vec<Val>>;
 
