@@ -238,7 +238,7 @@ def engines_directory(given):
 
 
 def run_all(options, fleet, group, bin_dir):
-    samples, spent = [], {}
+    samples, spent = list(options.earlier), {}
     engines = [Engine(name, fleet, bin_dir, options.stead) for name in options.engines]
     floor = Engine(FLOOR, fleet, bin_dir, options.stead)
     for hosts in options.hosts:
@@ -349,7 +349,10 @@ def arguments():
     parser.add_argument("--budget", type=float, default=1800, help="seconds after which an engine gets no further sample of a cell (1800)")
     parser.add_argument("--deadline", type=float, default=1200, help="seconds that one run may take (1200)")
     parser.add_argument("--out", type=Path, default=HERE / "RESULTS", help="results, without extension (bench/RESULTS)")
+    parser.add_argument("--add", action="store_true", help="add to the samples that the results hold already, of the same binary on the same machine")
     options = parser.parse_args()
+    results = options.out.with_suffix(".json")
+    options.earlier = json.loads(results.read_text())["samples"] if options.add and results.exists() else []
     for given, known in [(options.engines, ENGINES), (options.workloads, list(PHASES))]:
         if unknown := set(given) - set(known):
             parser.error(f"unknown: {', '.join(sorted(unknown))}; known: {', '.join(known)}")
