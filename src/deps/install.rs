@@ -222,9 +222,8 @@ impl Installer {
                 let parent = path.parent().unwrap_or(Path::new(".")).join(".replaced");
                 fs::create_dir_all(&parent).map_err(io_error(&parent))?;
                 let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-                let free =
-                    (1..).map(|number| parent.join(format!("{name}.{number}"))).find(|aside| aside.symlink_metadata().is_err());
-                let aside = free.expect("some number is free");
+                let mut names = (1..u32::MAX).map(|number| parent.join(format!("{name}.{number}")));
+                let aside = names.find(|aside| aside.symlink_metadata().is_err()).expect("some number is free");
                 kept_aside = Some(aside.clone());
                 aside
             } else {

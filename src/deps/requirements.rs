@@ -153,7 +153,7 @@ impl Reader<'_> {
                 // `src,version,name`, as old files have it.
                 let mut parts = text.split(',').map(|part| Some(part.trim().to_owned()).filter(|part| !part.is_empty()));
                 let (src, version, name) = (parts.next().flatten(), parts.next().flatten(), parts.next().flatten());
-                Entry { src, version, name, ..Entry::default() }
+                Entry { name, src, version, ..Entry::default() }
             }
             None => match source::de::from_node::<Entry>(node) {
                 Ok(entry) => entry,

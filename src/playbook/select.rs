@@ -173,7 +173,12 @@ mod tests {
         };
         let catalog = Arc::new(crate::playbook::Catalog::new([ping]));
         let renderer = Arc::new(crate::template::Renderer::new(crate::template::RenderSettings::default()));
-        let loader = crate::playbook::Loader::new(crate::source::SourceMap::default(), catalog, Default::default(), renderer);
+        let loader = crate::playbook::Loader::new(
+            crate::source::SourceMap::default(),
+            catalog,
+            crate::playbook::LoadSettings::default(),
+            renderer,
+        );
         let (playbook, _) = loader.playbook_text("site.yml".as_ref(), text);
         let left = |name: &str| {
             let playbooks = start_at(std::slice::from_ref(&playbook), name)?;

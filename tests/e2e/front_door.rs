@@ -157,7 +157,7 @@ fn the_screen_and_the_exit_code_are_those_of_ansible_playbook() {
         let found = run(&projects[1], &ours, &arguments);
         if expected.lines != found.lines || expected.code != found.code {
             let diff =
-                similar::TextDiff::from_lines(&expected.lines.join("\n"), &found.lines.join("\n")).unified_diff().to_string();
+                similar::TextDiff::from_lines(expected.lines.join("\n"), found.lines.join("\n")).unified_diff().to_string();
             different.push(format!("== {arguments:?}: exit {:?}, ours {:?}\n{diff}", expected.code, found.code));
         }
     }
@@ -189,7 +189,7 @@ fn a_single_module_reads_as_under_ansible() {
         let found = run(&project, &ours, arguments);
         if expected.lines != found.lines || expected.code != found.code {
             let diff =
-                similar::TextDiff::from_lines(&expected.lines.join("\n"), &found.lines.join("\n")).unified_diff().to_string();
+                similar::TextDiff::from_lines(expected.lines.join("\n"), found.lines.join("\n")).unified_diff().to_string();
             different.push(format!("== {arguments:?}: exit {:?}, ours {:?}\n{diff}", expected.code, found.code));
         }
     }
