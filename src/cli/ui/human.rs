@@ -528,7 +528,7 @@ mod tests {
         let file = |at: usize| {
             let id = ResourceId::new("file", format!("/srv/{at}"));
             ResourceState::present(id)
-                .with("state", if at % 10 == 0 { "directory" } else { "file" })
+                .with("state", if at.is_multiple_of(10) { "directory" } else { "file" })
                 .with_content(Content::of(b"x"))
         };
         let changes: Vec<Change> = compare(&[], &(0..500).map(file).collect::<Vec<_>>());
