@@ -325,14 +325,15 @@ def tables(samples, names):
 def write(options, samples, engines):
     machine = {"cpus": os.cpu_count(), "kernel": platform.release(), "load_before": options.load,
                "memory_gb": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9, 1)}
-    versions = {engine.name: engine.version() for engine in engines}
+    versions = options.earlier_versions | {engine.name: engine.version() for engine in engines}
+    names = [name for name in [*ENGINES, FLOOR] if any(sample["engine"] == name for sample in samples)]
     options.out.with_suffix(".json").write_text(json.dumps({"machine": machine, "versions": versions, "samples": samples}, indent=1) + "\n")
     head = ["# Measurements", "", "Written by `bench/bench.py`; the samples are in the JSON file beside it. Medians; hosts and controller",
             "share one machine, so with many hosts the processor is what everybody waits for.", "",
             f"Machine: {machine['cpus']} CPUs, {machine['memory_gb']} GB, Linux {machine['kernel']}, load {machine['load_before']:.1f} before the run.", ""]
     head += [f"- {name}: {version}" for name, version in versions.items()]
     head += ["", "ansible runs with pipelining and as many forks as hosts; mitogen is ansible with `strategy: mitogen_linear`."]
-    options.out.with_suffix(".md").write_text("\n".join(head + tables(samples, [engine.name for engine in engines])) + "\n")
+    options.out.with_suffix(".md").write_text("\n".join(head + tables(samples, names)) + "\n")
 
 
 def arguments():
@@ -352,7 +353,8 @@ def arguments():
     parser.add_argument("--add", action="store_true", help="add to the samples that the results hold already, of the same binary on the same machine")
     options = parser.parse_args()
     results = options.out.with_suffix(".json")
-    options.earlier = json.loads(results.read_text())["samples"] if options.add and results.exists() else []
+    earlier = json.loads(results.read_text()) if options.add and results.exists() else {"samples": [], "versions": {}}
+    options.earlier, options.earlier_versions = earlier["samples"], earlier["versions"]
     for given, known in [(options.engines, ENGINES), (options.workloads, list(PHASES))]:
         if unknown := set(given) - set(known):
             parser.error(f"unknown: {', '.join(sorted(unknown))}; known: {', '.join(known)}")
