@@ -13,6 +13,7 @@ pub mod graph;
 pub mod history;
 pub mod inventory;
 pub mod lab;
+pub mod lint;
 pub mod playbook;
 pub mod run;
 pub mod session;

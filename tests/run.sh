@@ -32,6 +32,16 @@ if [ -z "${STEAD_TEST_ANSIBLE:-}" ] && [ ! -x bench/.venv/bin/pyinfra ]; then
     skip "comparison with ansible-core: bench/requirements.txt cannot be installed"
 fi
 
+step "roles of others, to be read"
+if [ -z "${STEAD_TEST_COLLECTIONS:-}" ] && [ ! -d bench/.collections/ansible_collections ]; then
+  { mkdir -p bench/.collections && python3 -m venv bench/.collections/venv &&
+    bench/.collections/venv/bin/pip download -q --no-deps --dest bench/.collections 'ansible==12.3.0' &&
+    python3 -m zipfile -e bench/.collections/ansible-12.3.0-py3-none-any.whl bench/.collections/unpacked &&
+    mv bench/.collections/unpacked/ansible_collections bench/.collections/ &&
+    rm -rf bench/.collections/unpacked bench/.collections/venv bench/.collections/*.whl; } ||
+    skip "roles of others: the package \`ansible\` cannot be fetched from PyPI"
+fi
+
 step "format"
 cargo fmt --all --check
 

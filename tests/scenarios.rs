@@ -11,7 +11,8 @@ use std::sync::{Arc, Mutex};
 
 use stead::actions;
 use stead::inventory::Inventory;
-use stead::playbook::{LoadSettings, Loader, TagSelection, check};
+use stead::lint;
+use stead::playbook::{LoadSettings, Loader, TagSelection};
 use stead::run::event::{Event, EventSink, RunMode};
 use stead::run::settings::{RunSettings, Stop};
 use stead::run::state::{RunParts, RunState};
@@ -19,6 +20,7 @@ use stead::session::SessionSettings;
 use stead::session::memory::World;
 use stead::source::{Diagnostics, SourceMap, render};
 use stead::template::{RenderSettings, Renderer};
+use stead::vars::Variables;
 use stead_modules::host::memory::MemoryHost;
 
 /// A host with what every Debian host has.
@@ -118,12 +120,12 @@ fn run(directory: &Path, world: &World, mode: RunMode) -> String {
     let renderer = Arc::new(Renderer::new(RenderSettings { base: directory.to_owned(), ..RenderSettings::default() }));
     let loader = Arc::new(Loader::new(map.clone(), Arc::new(actions::catalog()), LoadSettings::default(), Arc::clone(&renderer)));
     let (playbook, mut diagnostics) = loader.playbook(&directory.join("site.yml"));
-    for play in &playbook.plays {
-        diagnostics.extend(check::play(play, &loader));
-    }
     let (mut inventory, found) = Inventory::load(&map, &[directory.join("hosts.ini").display().to_string()]);
     diagnostics.extend(found);
     diagnostics.extend(inventory.load_beside_playbook(&map, directory));
+    let playbooks = [playbook];
+    diagnostics.extend(lint::before_run(&playbooks, &loader, &lint::known_names(&inventory, &Variables::new())));
+    let [playbook] = playbooks;
     if diagnostics.has_errors() {
         return render::render(&diagnostics, &map, render::Colour::Plain).replace(&format!("{}/", directory.display()), "");
     }

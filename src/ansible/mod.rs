@@ -2,4 +2,5 @@
 //! Nobody behind the doors knows these words.
 
 pub mod free_form;
+pub mod modules;
 pub mod names;

@@ -12,6 +12,7 @@ mod front;
 mod graph;
 mod inventory;
 mod lab;
+mod lint;
 mod plan;
 mod prepare;
 mod run_args;
@@ -44,6 +45,8 @@ enum Command {
     Inventory(inventory::Inventory),
     /// Show what hosts say of themselves.
     Facts(facts::Facts),
+    /// Find mistakes in playbooks, roles and variables without contacting a host.
+    Lint(lint::Lint),
     /// Show the graph of a playbook, with the reason of every edge.
     Graph(graph::Graph),
     /// Describe modules: options, results, examples, what a plan can predict.
@@ -81,6 +84,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Docs(command) => command.run(),
         Command::Inventory(command) => command.run(),
         Command::Facts(command) => command.run(),
+        Command::Lint(command) => command.run(),
         Command::Graph(command) => command.run(),
         Command::Deps(command) => command.run(),
         Command::Lab(command) => command.run(),

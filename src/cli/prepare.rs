@@ -9,7 +9,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use stead::actions;
 use stead::inventory::Inventory;
 use stead::lab::{Lab, LabSettings};
-use stead::playbook::{LoadSettings, Loader, Playbook, TagSelection, check, keywords, undefined};
+use stead::lint;
+use stead::playbook::{LoadSettings, Loader, Playbook, TagSelection, keywords};
 use stead::run::event::RunMode;
 use stead::run::settings::{RunSettings, Stop};
 use stead::run::state::{RunParts, RunState};
@@ -75,21 +76,59 @@ fn playbook_directories(playbooks: &[Written]) -> Vec<PathBuf> {
     directories
 }
 
-/// Reads inventory and playbooks; with problems, prints them and gives the exit code.
-pub(crate) fn prepare(playbooks: &[Written], hosts: &HostArgs, lab: Option<u16>) -> Result<Prepared, ExitCode> {
+/// What reads playbooks, before it has read any.
+struct Reading {
+    environment: Environment,
+    map: SourceMap,
+    diagnostics: Diagnostics,
+    extra_vars: Arc<Variables>,
+    renderer: Arc<Renderer>,
+    loader: Arc<Loader>,
+}
+
+/// From arguments and environment to what reads playbooks.
+fn reading(directory: &Path, given: &[String]) -> Reading {
     let environment = Environment::read();
     let map = SourceMap::default();
     let mut diagnostics = Diagnostics::default();
-    let extra_vars = Arc::new(extra_vars(&hosts.extra_vars, &map, &mut diagnostics));
-    let directory = playbook_directories(playbooks).into_iter().next().unwrap_or_else(|| PathBuf::from("."));
+    let extra_vars = Arc::new(extra_vars(given, &map, &mut diagnostics));
     let renderer =
-        Arc::new(Renderer::new(RenderSettings { environment: environment.variables.clone(), base: directory.clone() }));
+        Arc::new(Renderer::new(RenderSettings { environment: environment.variables.clone(), base: directory.to_owned() }));
     let mut roles_path = environment.paths("ANSIBLE_ROLES_PATH");
     for path in ["~/.ansible/roles", "/usr/share/ansible/roles", "/etc/ansible/roles"] {
         roles_path.push(environment.expand(path));
     }
     let settings = LoadSettings { roles_path, extra_vars: Arc::clone(&extra_vars) };
     let loader = Arc::new(Loader::new(map.clone(), Arc::new(actions::catalog()), settings, Arc::clone(&renderer)));
+    Reading { environment, map, diagnostics, extra_vars, renderer, loader }
+}
+
+/// What a static check starts from.
+pub(crate) struct LintStart {
+    pub(crate) map: SourceMap,
+    pub(crate) loader: Arc<Loader>,
+    /// Names of variables that inventory and command line define.
+    pub(crate) known: BTreeSet<String>,
+    /// Whether the inventory of a run was given.
+    pub(crate) closed: bool,
+}
+
+/// Like [`prepare`], for a look at files alone.
+pub(crate) fn for_lint(inventories: &[String], given: &[String]) -> Result<LintStart, ExitCode> {
+    let Reading { map, mut diagnostics, extra_vars, loader, .. } = reading(Path::new("."), given);
+    let (inventory, found) = Inventory::load(&map, inventories);
+    diagnostics.extend(found);
+    if show(&diagnostics, &map) {
+        return Err(ExitCode::from(USAGE));
+    }
+    let known = lint::known_names(&inventory, &extra_vars);
+    Ok(LintStart { map, loader, known, closed: !inventories.is_empty() })
+}
+
+/// Reads inventory and playbooks; with problems, prints them and gives the exit code.
+pub(crate) fn prepare(playbooks: &[Written], hosts: &HostArgs, lab: Option<u16>) -> Result<Prepared, ExitCode> {
+    let directory = playbook_directories(playbooks).into_iter().next().unwrap_or_else(|| PathBuf::from("."));
+    let Reading { environment, map, mut diagnostics, extra_vars, renderer, loader } = reading(&directory, &hosts.extra_vars);
     let read: Vec<Playbook> = playbooks
         .iter()
         .map(|written| {
@@ -98,9 +137,6 @@ pub(crate) fn prepare(playbooks: &[Written], hosts: &HostArgs, lab: Option<u16>)
                 None => loader.playbook(&written.path),
             };
             diagnostics.extend(found);
-            for play in &playbook.plays {
-                diagnostics.extend(check::play(play, &loader));
-            }
             playbook
         })
         .collect();
@@ -123,10 +159,8 @@ pub(crate) fn prepare(playbooks: &[Written], hosts: &HostArgs, lab: Option<u16>)
     for directory in playbook_directories(playbooks) {
         diagnostics.extend(inventory.load_beside_playbook(&map, &directory));
     }
-    let known = known_names(&inventory, &extra_vars);
-    for play in read.iter().flat_map(|playbook| &playbook.plays) {
-        diagnostics.extend(undefined::play(play, &loader, &known));
-    }
+    let known = lint::known_names(&inventory, &extra_vars);
+    diagnostics.extend(lint::before_run(&read, &loader, &known));
     if show(&diagnostics, &map) {
         return Err(ExitCode::from(USAGE));
     }
@@ -150,21 +184,6 @@ pub(crate) fn prepare(playbooks: &[Written], hosts: &HostArgs, lab: Option<u16>)
         directory,
         lab,
     })
-}
-
-/// Names of all variables that inventory and command line define for any host.
-fn known_names(inventory: &Inventory, extra_vars: &Variables) -> BTreeSet<String> {
-    let mut seen = BTreeSet::new();
-    let mut known: BTreeSet<String> = extra_vars.keys().map(ToString::to_string).collect();
-    for host in inventory.hosts() {
-        for layer in inventory.host_layers(host) {
-            // Layers of a group are shared by its hosts: looked at once.
-            if seen.insert(Arc::as_ptr(&layer.variables) as usize) {
-                known.extend(layer.variables.keys().map(ToString::to_string));
-            }
-        }
-    }
-    known
 }
 
 /// Lab hosts in place of the inventory's: members of every group, and of those that plays name.

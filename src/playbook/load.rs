@@ -102,6 +102,11 @@ impl Loader {
         &self.catalog
     }
 
+    /// What renders names of imports.
+    pub fn renderer(&self) -> &Renderer {
+        &self.renderer
+    }
+
     pub(super) fn next_id(&self) -> u64 {
         self.ids.fetch_add(1, Ordering::Relaxed)
     }
@@ -316,6 +321,7 @@ impl Loader {
         Task {
             id: self.next_id(),
             span,
+            written: Arc::default(),
             name: None,
             action: Action {
                 module: "meta".into(),
@@ -378,10 +384,11 @@ pub(super) fn parent(path: &Path) -> PathBuf {
 }
 
 pub(super) fn cycle(wanted: Option<Span>, stack: &[PathBuf], path: &Path) -> Diagnostic {
-    let mut names: Vec<String> = stack.iter().map(|path| path.display().to_string()).collect();
-    names.push(path.display().to_string());
-    let problem = Diagnostic::error("import-cycle", format!("`{}` imports itself: {}", path.display(), names.join(" -> ")))
-        .hint("break the loop, or use `include_tasks` with a condition that ends it");
+    let mut names: Vec<String> = stack.iter().map(|path| SourceMap::shown(path).to_string()).collect();
+    names.push(SourceMap::shown(path).to_string());
+    let problem =
+        Diagnostic::error("import-cycle", format!("`{}` imports itself: {}", SourceMap::shown(path), names.join(" -> ")))
+            .hint("break the loop, or use `include_tasks` with a condition that ends it");
     match wanted {
         Some(span) => problem.at(span, "this closes the loop"),
         None => problem,

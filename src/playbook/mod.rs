@@ -2,7 +2,6 @@
 //! keywords), ready to be drawn as a graph.
 
 pub mod catalog;
-pub mod check;
 pub mod keywords;
 pub mod load;
 pub mod outline;
@@ -12,7 +11,6 @@ pub mod role_load;
 pub mod select;
 pub mod task;
 pub mod task_load;
-pub mod undefined;
 
 pub use catalog::{Catalog, Entry, Performer};
 pub use keywords::Keywords;

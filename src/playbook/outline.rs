@@ -6,7 +6,6 @@ use std::sync::Arc;
 use serde_json::{Map, Value as Json};
 
 use super::catalog::Catalog;
-use super::check;
 use super::task::{Item, Task};
 use crate::graph::{BlockOutline, Outline, OutlineItem, Strategy, TaskOutline};
 use crate::source::{Node, NodeValue};
@@ -67,7 +66,7 @@ fn task_outline(task: &Task, number: usize, catalog: &Catalog) -> TaskOutline {
     }
     let delegated = task.keywords.delegate_to.is_some();
     let run_once = truth(task.keywords.run_once.as_ref());
-    let flush = check::is_flush(task);
+    let flush = task.is_flush();
     TaskOutline {
         task: number,
         name: task.title().to_owned(),
@@ -88,7 +87,7 @@ fn task_outline(task: &Task, number: usize, catalog: &Catalog) -> TaskOutline {
         }),
         provides,
         reads,
-        notifies: check::notified(task),
+        notifies: task.notified(),
         claims: entry.map(|entry| (entry.claims)(&literal_options(task))).unwrap_or_default(),
     }
 }

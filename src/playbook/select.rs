@@ -6,7 +6,7 @@ use super::play::{Play, Playbook};
 use super::task::{Block, Item, Task};
 
 /// The tags of the command line.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct TagSelection {
     /// `--tags`; empty = all.
     pub only: Vec<String>,

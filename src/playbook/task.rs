@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::keywords::Keywords;
 use super::role::RoleInfo;
-use crate::source::{Node, Span};
+use crate::source::{Mapping, Node, Span};
 
 /// A task, or a block of them.
 #[derive(Debug, Clone)]
@@ -36,6 +36,8 @@ pub struct Task {
     pub id: u64,
     /// Its place.
     pub span: Span,
+    /// Its keys as written, for checks.
+    pub written: Arc<Mapping>,
     /// Its name, possibly a template.
     pub name: Option<Node>,
     /// What is done.
@@ -76,6 +78,18 @@ impl Task {
     /// The name to be shown, before templates in it are rendered: `role : name`-less.
     pub fn title(&self) -> &str {
         self.name.as_ref().and_then(Node::as_str).unwrap_or(&self.action.written)
+    }
+
+    /// Whether it is `meta: flush_handlers`.
+    pub fn is_flush(&self) -> bool {
+        &*self.action.module == "meta" && self.action.option("_raw_params").and_then(Node::as_str) == Some("flush_handlers")
+    }
+
+    /// The handlers that it names literally.
+    pub fn notified(&self) -> Vec<String> {
+        let Some(node) = &self.notify else { return Vec::new() };
+        let items: &[Node] = node.as_list().unwrap_or(std::slice::from_ref(node));
+        items.iter().filter_map(Node::as_str).filter(|name| !name.contains("{{")).map(str::to_owned).collect()
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::keywords::{self, Keywords};
 use super::load::{Loader, Place, cycle, parent};
 use super::task::{Action, Block, Item, LoopControl, LoopSpec, Task};
-use crate::ansible::{free_form, names};
+use crate::ansible::{free_form, modules, names};
 use crate::source::{Diagnostic, Diagnostics, Mapping, Node, NodeValue, Span, suggest};
 
 /// Keywords of a task beside the shared ones.
@@ -97,9 +97,9 @@ impl Loader {
         Block { span: node.span, body: section("block"), rescue: section("rescue"), always: section("always") }
     }
 
-    fn task(&self, node: &Node, map: &Mapping, place: &Place, diagnostics: &mut Diagnostics) -> Option<Task> {
+    fn task(&self, node: &Node, map: &Arc<Mapping>, place: &Place, diagnostics: &mut Diagnostics) -> Option<Task> {
         let own = Keywords::read(map, diagnostics);
-        let action = self.action(node, map, diagnostics)?;
+        let action = self.action(node, map, place, diagnostics)?;
         let own_vars = place.outer.vars.len();
         let get = |name: &str| map.get(name).filter(|node| !node.is_null()).cloned();
         for name in ["async", "poll"] {
@@ -130,6 +130,7 @@ impl Loader {
         Some(Task {
             id: self.next_id(),
             span: node.span,
+            written: Arc::clone(map),
             name: get("name"),
             action,
             keywords,
@@ -171,14 +172,14 @@ impl Loader {
     }
 
     /// Finds the module of a task among its keys, and its options.
-    fn action(&self, node: &Node, map: &Mapping, diagnostics: &mut Diagnostics) -> Option<Action> {
+    fn action(&self, node: &Node, map: &Mapping, place: &Place, diagnostics: &mut Diagnostics) -> Option<Action> {
         let is_keyword = |name: &str| keywords::SHARED.contains(&name) || TASK_ONLY.contains(&name) || name.starts_with("with_");
         let mut candidates: Vec<(&str, &Node, &Node)> = map
             .entries
             .iter()
             .filter_map(|(key, value)| key.as_str().filter(|name| !is_keyword(name)).map(|name| (name, key, value)))
             .collect();
-        let known = |name: &str| self.catalog.find(names::plain(name)).is_some();
+        let known = |name: &str| self.catalog.find(names::plain(name)).is_some() || modules::exists(name);
         if candidates.len() > 1 && candidates.iter().any(|(name, ..)| known(name)) {
             // One of them is the module, the others are misspelled keywords.
             let (modules, strangers): (Vec<_>, Vec<_>) = candidates.into_iter().partition(|(name, ..)| known(name));
@@ -204,13 +205,13 @@ impl Loader {
             return None;
         }
         if let Some((name, key, value)) = candidates.first() {
-            return self.module(name, key.span, value, map, diagnostics);
+            return self.module(name, key.span, value, map, place, diagnostics);
         }
         for keyword in ["action", "local_action"] {
             let Some(value) = map.get(keyword) else { continue };
             if let Some(text) = value.as_str() {
                 let (name, rest) = text.trim().split_once(char::is_whitespace).unwrap_or((text.trim(), ""));
-                return self.module(name, value.span, &Node::str(value.span, rest.trim()), map, diagnostics);
+                return self.module(name, value.span, &Node::str(value.span, rest.trim()), map, place, diagnostics);
             }
             if let Some(fields) = value.as_map()
                 && let Some(name) = fields.get("module").and_then(Node::as_str)
@@ -219,7 +220,7 @@ impl Loader {
                     entries: fields.entries.iter().filter(|(key, _)| key.as_str() != Some("module")).cloned().collect(),
                 };
                 let options = Node { span: value.span, value: NodeValue::Map(Arc::new(rest)) };
-                return self.module(name, value.span, &options, map, diagnostics);
+                return self.module(name, value.span, &options, map, place, diagnostics);
             }
         }
         diagnostics.push(
@@ -230,9 +231,19 @@ impl Loader {
         None
     }
 
-    fn module(&self, written: &str, span: Span, value: &Node, map: &Mapping, diagnostics: &mut Diagnostics) -> Option<Action> {
+    fn module(
+        &self,
+        written: &str,
+        span: Span,
+        value: &Node,
+        map: &Mapping,
+        place: &Place,
+        diagnostics: &mut Diagnostics,
+    ) -> Option<Action> {
         let plain = names::plain(written);
-        let Some(entry) = self.catalog.find(plain) else {
+        let entry = self.catalog.find(plain);
+        let near = || suggest::nearest(plain, self.catalog.names());
+        if entry.is_none() && modules::is_slip(written, near()) && !is_custom(written, place) {
             let mut problem = Diagnostic::error("unknown-module", format!("no module named `{written}`")).at(span, "used here");
             let keyword_near = suggest::did_you_mean(written, keywords::SHARED.iter().chain(TASK_ONLY).copied());
             if let Some(hint) = suggest::did_you_mean(plain, self.catalog.names()).or(keyword_near) {
@@ -242,7 +253,8 @@ impl Loader {
             }
             diagnostics.push(problem);
             return None;
-        };
+        }
+        // A module that is not ours is kept: under a condition it may never be called.
         let mut options: Vec<(Arc<str>, Node)> = Vec::new();
         let mut template = None;
         match &value.value {
@@ -260,7 +272,7 @@ impl Loader {
             }
             NodeValue::Str(text, _) | NodeValue::Unsafe(text) => {
                 let as_node = |text: &str| Node::str(value.span, text);
-                if entry.takes_command {
+                if entry.is_some_and(|entry| entry.takes_command) {
                     let (command, extra) = free_form::command(text);
                     options.push(("_raw_params".into(), as_node(&command)));
                     options.extend(extra.into_iter().map(|(key, text)| (key.into(), as_node(&text))));
@@ -276,7 +288,7 @@ impl Loader {
                 } else {
                     match free_form::pairs(text) {
                         Ok(pairs) => options.extend(pairs.into_iter().map(|(key, text)| (key.into(), as_node(&text)))),
-                        Err(_) if matches!(plain, "include_tasks" | "import_tasks" | "include_vars") => {
+                        Err(_) if entry.is_none() || matches!(plain, "include_tasks" | "import_tasks" | "include_vars") => {
                             options.push(("_raw_params".into(), as_node(text)));
                         }
                         Err(word) => diagnostics.push(
@@ -341,6 +353,15 @@ impl Loader {
             None => diagnostics.push(missing_file(&name, node.span, place)),
         }
     }
+}
+
+/// Whether the project brings a module of this name along, in `library/`.
+fn is_custom(name: &str, place: &Place) -> bool {
+    let roots = [Some(&place.playbook), place.role.as_ref().map(|role| &role.path)];
+    roots
+        .into_iter()
+        .flatten()
+        .any(|root| ["", ".py", ".sh"].iter().any(|ending| root.join("library").join(format!("{name}{ending}")).is_file()))
 }
 
 /// A file of tasks that is nowhere.

@@ -10,7 +10,8 @@ use super::result::ItemReport;
 use super::scheduler::{Finish, Limits};
 use super::task::{TaskReport, TaskRun};
 use crate::graph::Strategy;
-use crate::playbook::{Item, Keywords, Place, check, role_load::RoleCall, task_load::missing_file};
+use crate::lint;
+use crate::playbook::{Item, Keywords, Place, role_load::RoleCall, task_load::missing_file};
 use crate::source::{Diagnostics, Node, Severity};
 use crate::vars::{Layer, Precedence, Scope, Value};
 
@@ -88,7 +89,7 @@ async fn one(this: &TaskRun, scope: &Scope, mut layers: Vec<Layer>) -> (Finish, 
         Ok(items) => items,
         Err(report) => return not_run(*report),
     };
-    check::items(&items, &this.run.loader, &mut diagnostics);
+    diagnostics.extend(lint::included(&items, &this.play.play, &this.run.loader));
     if let Some(problem) = diagnostics.iter().find(|problem| problem.severity == Severity::Error) {
         let place = problem.span.as_ref().map(|(span, _)| format!(" ({})", this.run.map.place(*span))).unwrap_or_default();
         return not_run(ItemReport::failed(format!("{}{place}", problem.message), problem.hint.clone()));

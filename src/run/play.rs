@@ -334,6 +334,7 @@ fn with_facts(state: &RunState, play: &Play) -> Vec<Item> {
         items.push(Item::Task(Arc::new(Task {
             id: 0,
             span,
+            written: Arc::default(),
             name: Some(Node::str(span, "Gathering Facts")),
             action: Action {
                 module: Arc::from("setup"),

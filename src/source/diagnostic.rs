@@ -1,5 +1,7 @@
 //! What a user wrote badly: collected, then shown together with the source.
 
+use std::collections::HashMap;
+
 use super::map::Span;
 
 /// How bad it is.
@@ -9,6 +11,28 @@ pub enum Severity {
     Error,
     /// It runs, but probably not as meant.
     Warning,
+    /// A matter of style.
+    Info,
+}
+
+impl Severity {
+    /// The word for it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warning => "warning",
+            Self::Info => "info",
+        }
+    }
+}
+
+/// What stands at a place gives way to another text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Replacement {
+    /// What goes; empty where something is only put in.
+    pub span: Span,
+    /// What comes instead.
+    pub text: String,
 }
 
 /// One problem, with its place and what can be done.
@@ -26,17 +50,32 @@ pub struct Diagnostic {
     pub related: Vec<(Span, String)>,
     /// What can be done.
     pub hint: Option<String>,
+    /// Edits that remove the problem without changing what the file means; all or none.
+    pub fix: Vec<Replacement>,
 }
 
 impl Diagnostic {
     /// An error without a place yet.
     pub fn error(code: &'static str, message: impl Into<String>) -> Self {
-        Self { severity: Severity::Error, code, message: message.into(), span: None, related: Vec::new(), hint: None }
+        Self {
+            severity: Severity::Error,
+            code,
+            message: message.into(),
+            span: None,
+            related: Vec::new(),
+            hint: None,
+            fix: Vec::new(),
+        }
     }
 
     /// A warning without a place yet.
     pub fn warning(code: &'static str, message: impl Into<String>) -> Self {
         Self { severity: Severity::Warning, ..Self::error(code, message) }
+    }
+
+    /// A remark without a place yet.
+    pub fn info(code: &'static str, message: impl Into<String>) -> Self {
+        Self { severity: Severity::Info, ..Self::error(code, message) }
     }
 
     /// Says where; `label` stands under the source line ("used here").
@@ -56,18 +95,29 @@ impl Diagnostic {
         self.hint = Some(hint.into());
         self
     }
+
+    /// Adds an edit of its remedy.
+    pub fn replace(mut self, span: Span, text: impl Into<String>) -> Self {
+        self.fix.push(Replacement { span, text: text.into() });
+        self
+    }
 }
 
 /// Problems found so far.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Diagnostics {
     list: Vec<Diagnostic>,
+    /// Where in the list the ones of a code at a place are.
+    index: HashMap<(Option<Span>, &'static str), Vec<usize>>,
 }
 
 impl Diagnostics {
     /// Adds one; the same problem at the same place is kept once.
     pub fn push(&mut self, diagnostic: Diagnostic) {
-        if !self.list.contains(&diagnostic) {
+        let place = diagnostic.span.as_ref().map(|(span, _)| *span);
+        let same = self.index.entry((place, diagnostic.code)).or_default();
+        if !same.iter().any(|at| self.list[*at] == diagnostic) {
+            same.push(self.list.len());
             self.list.push(diagnostic);
         }
     }
@@ -81,11 +131,13 @@ impl Diagnostics {
 
     /// Gives those without a place this one: what is wrong with a host pattern is known before the
     /// place where it was written.
-    pub fn placed(mut self, span: Span, label: &str) -> Self {
-        for diagnostic in self.list.iter_mut().filter(|diagnostic| diagnostic.span.is_none()) {
-            diagnostic.span = Some((span, label.to_owned()));
+    pub fn placed(self, span: Span, label: &str) -> Self {
+        let mut placed = Self::default();
+        for mut diagnostic in self.list {
+            diagnostic.span.get_or_insert_with(|| (span, label.to_owned()));
+            placed.push(diagnostic);
         }
-        self
+        placed
     }
 
     /// Whether nothing may run.
@@ -96,6 +148,11 @@ impl Diagnostics {
     /// Whether there is nothing to say.
     pub fn is_empty(&self) -> bool {
         self.list.is_empty()
+    }
+
+    /// All of them, in the order in which they were found.
+    pub fn into_vec(self) -> Vec<Diagnostic> {
+        self.list
     }
 
     /// In the order in which they were found.

@@ -33,6 +33,8 @@ struct SourceFile {
     path: PathBuf,
     text: Arc<str>,
     line_starts: Vec<u32>,
+    /// A copy in which something is hidden: it is not found by its path.
+    masked: bool,
 }
 
 /// All files that were read in this run. Cheap to clone; only grows.
@@ -48,14 +50,29 @@ impl SourceMap {
         let mut line_starts = vec![0];
         line_starts.extend(text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n').map(|(at, _)| at as u32 + 1));
         let mut files = self.files.write().expect("no thread panics while adding a file");
-        files.push(Arc::new(SourceFile { path: path.to_owned(), text, line_starts }));
+        files.push(Arc::new(SourceFile { path: path.to_owned(), text, line_starts, masked: false }));
         FileId(files.len() as u32 - 1)
     }
 
     /// The file that was added last under this path.
     pub fn find(&self, path: &Path) -> Option<FileId> {
         let files = self.files.read().expect("no thread panics while adding a file");
-        files.iter().rposition(|file| file.path == path).map(|at| FileId(at as u32))
+        files.iter().rposition(|file| file.path == path && !file.masked).map(|at| FileId(at as u32))
+    }
+
+    /// A copy of a file with stars in these places, for messages about secrets in it.
+    pub fn masked(&self, id: FileId, places: &[Span]) -> FileId {
+        let file = self.file(id);
+        let mut bytes = file.text.as_bytes().to_vec();
+        for place in places {
+            let range = (place.start as usize).min(bytes.len())..(place.end as usize).min(bytes.len());
+            bytes[range].iter_mut().filter(|byte| **byte != b'\n').for_each(|byte| *byte = b'*');
+        }
+        let text: Arc<str> = String::from_utf8_lossy(&bytes).into();
+        let copy = SourceFile { path: file.path.clone(), text, line_starts: file.line_starts.clone(), masked: true };
+        let mut files = self.files.write().expect("no thread panics while adding a file");
+        files.push(Arc::new(copy));
+        FileId(files.len() as u32 - 1)
     }
 
     fn file(&self, id: FileId) -> Arc<SourceFile> {
@@ -81,8 +98,13 @@ impl SourceMap {
         (line + 1, column + 1)
     }
 
+    /// The path under which people know a file: without `./` before it.
+    pub fn shown(path: &Path) -> std::path::Display<'_> {
+        path.strip_prefix("./").unwrap_or(path).display()
+    }
+
     /// `path:line` of a span's start, as reports print it.
     pub fn place(&self, span: Span) -> String {
-        format!("{}:{}", self.path(span.file).display(), self.line_column(span).0)
+        format!("{}:{}", Self::shown(&self.path(span.file)), self.line_column(span).0)
     }
 }

@@ -15,7 +15,7 @@ pub mod suggest;
 mod syntax;
 pub mod yaml;
 
-pub use diagnostic::{Diagnostic, Diagnostics, Severity};
+pub use diagnostic::{Diagnostic, Diagnostics, Replacement, Severity};
 pub use load::load;
 pub use map::{FileId, SourceMap, Span};
 pub use node::{Mapping, Node, NodeValue, Style};

@@ -31,10 +31,12 @@ pub fn render(diagnostics: &Diagnostics, map: &SourceMap, colour: Colour) -> Str
 
 /// One problem; ends with a line break.
 pub fn render_one(diagnostic: &Diagnostic, map: &SourceMap, colour: Colour) -> String {
-    let (level, name) = match diagnostic.severity {
-        Severity::Error => (Level::ERROR, "error"),
-        Severity::Warning => (Level::WARNING, "warning"),
+    let level = match diagnostic.severity {
+        Severity::Error => Level::ERROR,
+        Severity::Warning => Level::WARNING,
+        Severity::Info => Level::INFO,
     };
+    let name = diagnostic.severity.word();
     let message = visible(&diagnostic.message);
     let windows = windows(diagnostic, map);
     let mut out = if windows.is_empty() {
@@ -43,6 +45,7 @@ pub fn render_one(diagnostic: &Diagnostic, map: &SourceMap, colour: Colour) -> S
             (Colour::Plain, _) => format!("{title}: {message}"),
             (Colour::Ansi, Severity::Error) => format!("\x1b[1;91m{title}\x1b[0m\x1b[1m: {message}\x1b[0m"),
             (Colour::Ansi, Severity::Warning) => format!("\x1b[1;33m{title}\x1b[0m\x1b[1m: {message}\x1b[0m"),
+            (Colour::Ansi, Severity::Info) => format!("\x1b[1;94m{title}\x1b[0m\x1b[1m: {message}\x1b[0m"),
         }
     } else {
         let mut group = level
@@ -151,7 +154,7 @@ fn window(places: &[Place<'_>], map: &SourceMap) -> Window {
         })
         .collect();
     Window {
-        path: visible(&map.path(file).display().to_string()),
+        path: visible(&SourceMap::shown(&map.path(file)).to_string()),
         first_line: places.iter().map(|place| place.line).min().unwrap_or(1),
         text: visible(&source[start..end]),
         marks,

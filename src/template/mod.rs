@@ -29,6 +29,7 @@ mod methods;
 mod objects;
 mod ops;
 mod place;
+mod reads;
 mod refs;
 mod regexes;
 mod renderer;
@@ -43,7 +44,8 @@ mod yaml;
 
 pub use error::{TemplateError, TemplateErrorKind};
 pub use lookups::matches_glob;
-pub use refs::refs;
+pub use reads::Read;
+pub use refs::{Need, refs};
 pub use renderer::{RenderSettings, Renderer};
 
 /// The truth of a condition.

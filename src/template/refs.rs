@@ -1,54 +1,111 @@
-//! Which variables a template reads that it does not set itself.
+//! Which variables a template reads that it does not set itself, and whether it needs them.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 
-use super::ast::{Arg, Expr, ExprKind, Macro, Stmt, Target};
+use super::ast::{Arg, Expr, ExprKind, Macro, Range, Stmt, Target, Template};
 use super::{FileOptions, compile};
+
+/// How much depends on a variable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Need {
+    /// Without it rendering fails.
+    Certain,
+    /// It is read in a branch, or behind `and` or `or`.
+    Perhaps,
+    /// It may be missing: there is a default, or the text asks whether it is defined.
+    Guarded,
+}
+
+/// One name that is read, and where in the text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Read {
+    pub(super) name: Arc<str>,
+    pub(super) at: Range,
+    pub(super) need: Need,
+}
 
 /// Names of variables that an expression (or, unless `bare`, text with braces) reads. Names that
 /// are spelled out in `lookup('vars', 'name')`, `vars['name']` and `hostvars[...]['name']` count
 /// too. Text that does not parse reads nothing: checking says why.
 pub fn refs(text: &str, bare: bool) -> BTreeSet<String> {
-    if bare {
-        let Ok(expr) = compile::expression(text) else { return BTreeSet::new() };
-        let mut reader = Reader::default();
-        reader.expr(&expr);
-        return reader.found;
-    }
-    if !super::has_template(text) {
+    let reads = if bare {
+        compile::expression(text).map(|expr| of_expression(&expr))
+    } else if super::has_template(text) {
+        compile::template(text, &FileOptions::default(), compile::Backslash::Literal).map(|template| of_template(&template))
+    } else {
         return BTreeSet::new();
+    };
+    reads.map(|reads| reads.into_iter().map(|read| read.name.to_string()).collect()).unwrap_or_default()
+}
+
+/// What an expression reads.
+pub(super) fn of_expression(expr: &Expr) -> Vec<Read> {
+    let mut reader = Reader::default();
+    reader.expr(expr);
+    reader.finish()
+}
+
+/// What a template reads.
+pub(super) fn of_template(template: &Template) -> Vec<Read> {
+    let mut reader = Reader::default();
+    reader.scoped(&template.body);
+    for block in template.blocks.values() {
+        reader.perhaps(|reader| reader.scoped(block));
     }
-    compile::template(text, &FileOptions::default(), compile::Backslash::Literal).map_or_else(
-        |_| BTreeSet::new(),
-        |template| {
-            let mut reader = Reader::default();
-            reader.scoped(&template.body);
-            for block in template.blocks.values() {
-                reader.scoped(block);
-            }
-            reader.found
-        },
-    )
+    reader.finish()
 }
 
 /// The free names of a macro's body, `caller`, `varargs` and `kwargs` among them.
 pub(super) fn of_statements(body: &[Stmt]) -> BTreeSet<String> {
     let mut reader = Reader::default();
     reader.scoped(body);
-    reader.found
+    reader.found.into_iter().map(|read| read.name.to_string()).collect()
 }
 
-#[derive(Default)]
 struct Reader {
-    found: BTreeSet<String>,
+    found: Vec<Read>,
     set: Vec<Vec<Arc<str>>>,
+    /// What what is read now is needed for.
+    need: Need,
+}
+
+impl Default for Reader {
+    fn default() -> Self {
+        Self { found: Vec::new(), set: Vec::new(), need: Need::Certain }
+    }
 }
 
 /// Functions that exist without anybody defining them.
 const FUNCTIONS: [&str; 11] = ["lookup", "query", "q", "range", "dict", "namespace", "omit", "undef", "now", "loop", "self"];
 
 impl Reader {
+    /// A name that is guarded once is guarded in the whole text: `a is defined and a > 1`.
+    fn finish(mut self) -> Vec<Read> {
+        let guarded: HashSet<Arc<str>> =
+            self.found.iter().filter(|read| read.need == Need::Guarded).map(|read| Arc::clone(&read.name)).collect();
+        for read in self.found.iter_mut().filter(|read| guarded.contains(&read.name)) {
+            read.need = Need::Guarded;
+        }
+        self.found
+    }
+
+    /// Reads something that is needed at most so much.
+    fn at_most(&mut self, need: Need, read: impl FnOnce(&mut Self)) {
+        let before = self.need;
+        self.need = before.max(need);
+        read(self);
+        self.need = before;
+    }
+
+    fn perhaps(&mut self, read: impl FnOnce(&mut Self)) {
+        self.at_most(Need::Perhaps, read);
+    }
+
+    fn guarded(&mut self, read: impl FnOnce(&mut Self)) {
+        self.at_most(Need::Guarded, read);
+    }
+
     fn scoped(&mut self, body: &[Stmt]) {
         self.set.push(Vec::new());
         for statement in body {
@@ -57,10 +114,10 @@ impl Reader {
         self.set.pop();
     }
 
-    fn name(&mut self, name: &str) {
-        let own = self.set.iter().flatten().any(|set| &**set == name);
-        if !own && !FUNCTIONS.contains(&name) {
-            self.found.insert(name.to_owned());
+    fn name(&mut self, name: &Arc<str>, at: Range) {
+        let own = self.set.iter().flatten().any(|set| set == name);
+        if !own && !FUNCTIONS.contains(&&**name) {
+            self.found.push(Read { name: Arc::clone(name), at, need: self.need });
         }
     }
 
@@ -71,7 +128,7 @@ impl Reader {
                     set.push(Arc::clone(name));
                 }
             }
-            Target::Attr(name, _) => self.name(name),
+            Target::Attr(name, _) => self.name(name, (0, 0)),
             Target::Several(targets) => targets.iter().for_each(|target| self.target(target)),
         }
     }
@@ -84,16 +141,18 @@ impl Reader {
                 self.expr(&each.iter);
                 self.set.push(Vec::new());
                 self.target(&each.target);
-                if let Some(filter) = &each.filter {
-                    self.expr(filter);
-                }
-                self.scoped(&each.body);
+                self.perhaps(|reader| {
+                    if let Some(filter) = &each.filter {
+                        reader.expr(filter);
+                    }
+                    reader.scoped(&each.body);
+                });
                 self.set.pop();
-                self.scoped(&each.otherwise);
+                self.perhaps(|reader| reader.scoped(&each.otherwise));
             }
             Stmt::If { test, yes, no } => {
                 self.expr(test);
-                yes.iter().chain(no).for_each(|statement| self.statement(statement));
+                self.perhaps(|reader| yes.iter().chain(no).for_each(|statement| reader.statement(statement)));
             }
             Stmt::With { assignments, body } => {
                 self.set.push(Vec::new());
@@ -151,7 +210,7 @@ impl Reader {
                 set.push(name.into());
             }
         }
-        self.scoped(&declared.body);
+        self.perhaps(|reader| reader.scoped(&declared.body));
         self.set.pop();
     }
 
@@ -166,7 +225,7 @@ impl Reader {
     fn expr(&mut self, expr: &Expr) {
         match &expr.kind {
             ExprKind::Const(_) => {}
-            ExprKind::Var(name) => self.name(name),
+            ExprKind::Var(name) => self.name(name, expr.at),
             ExprKind::List(items) | ExprKind::Tuple(items) => items.iter().for_each(|item| self.expr(item)),
             ExprKind::Map(pairs) => {
                 for (key, value) in pairs {
@@ -175,7 +234,11 @@ impl Reader {
                 }
             }
             ExprKind::Not(of) | ExprKind::Neg(of) => self.expr(of),
-            ExprKind::And(left, right) | ExprKind::Or(left, right) | ExprKind::Binary(_, left, right) => {
+            ExprKind::And(left, right) | ExprKind::Or(left, right) => {
+                self.expr(left);
+                self.perhaps(|reader| reader.expr(right));
+            }
+            ExprKind::Binary(_, left, right) => {
                 self.expr(left);
                 self.expr(right);
             }
@@ -185,25 +248,35 @@ impl Reader {
             }
             ExprKind::If { test, yes, no } => {
                 self.expr(test);
-                self.expr(yes);
-                if let Some(no) = no {
-                    self.expr(no);
+                self.perhaps(|reader| [Some(yes), no.as_ref()].into_iter().flatten().for_each(|branch| reader.expr(branch)));
+            }
+            ExprKind::Filter { filter, input, args } => {
+                let has_default = matches!(filter.name, "default" | "d");
+                if let Some(input) = input {
+                    if has_default {
+                        self.guarded(|reader| reader.expr(input));
+                    } else {
+                        self.expr(input);
+                    }
+                }
+                if has_default || filter.name == "ternary" {
+                    self.perhaps(|reader| reader.args(args));
+                } else {
+                    self.args(args);
                 }
             }
-            ExprKind::Filter { input, args, .. } => {
-                if let Some(input) = input {
+            ExprKind::Test { test, input, args } => {
+                if matches!(test.name, "defined" | "undefined") {
+                    self.guarded(|reader| reader.expr(input));
+                } else {
                     self.expr(input);
                 }
-                self.args(args);
-            }
-            ExprKind::Test { input, args, .. } => {
-                self.expr(input);
                 self.args(args);
             }
             ExprKind::Attr(of, name) => {
                 self.expr(of);
                 if is_scope(of) {
-                    self.name(name);
+                    self.guarded(|reader| reader.name(name, expr.at));
                 }
             }
             ExprKind::Item(of, key) => {
@@ -212,7 +285,7 @@ impl Reader {
                 if is_scope(of)
                     && let Some(name) = constant_text(key)
                 {
-                    self.name(name);
+                    self.guarded(|reader| reader.name(&name.into(), key.at));
                 }
             }
             ExprKind::Slice { of, start, stop, step } => {
@@ -231,9 +304,9 @@ impl Reader {
                 {
                     for arg in &args[1..] {
                         if let Arg::Plain(name) = arg
-                            && let Some(name) = constant_text(name)
+                            && let Some(text) = constant_text(name)
                         {
-                            self.name(name);
+                            self.guarded(|reader| reader.name(&text.into(), name.at));
                         }
                     }
                 }
@@ -280,5 +353,27 @@ mod tests {
             let found = refs(text, bare);
             assert_eq!(found.iter().map(String::as_str).collect::<Vec<_>>(), names, "{text}");
         }
+    }
+
+    #[test]
+    fn what_is_guarded_or_in_a_branch_is_not_needed() {
+        use Need::{Certain, Guarded, Perhaps};
+        for (text, needs) in [
+            ("a + b", &[("a", Certain), ("b", Certain)][..]),
+            ("a and b", &[("a", Certain), ("b", Perhaps)]),
+            ("a.b | default(c)", &[("a", Guarded), ("c", Perhaps)]),
+            ("a is defined and a > b", &[("a", Guarded), ("a", Guarded), ("b", Perhaps)]),
+            ("a if b else c", &[("b", Certain), ("a", Perhaps), ("c", Perhaps)]),
+            ("(a | map('x', y)) ~ vars['z']", &[("a", Certain), ("y", Certain), ("vars", Certain), ("z", Guarded)]),
+        ] {
+            let found = of_expression(&compile::expression(text).unwrap());
+            let found: Vec<_> = found.iter().map(|read| (&*read.name, read.need)).collect();
+            assert_eq!(found, needs, "{text}");
+        }
+        let template = "{% for x in xs %}{{ y }}{% endfor %}{% if a %}{{ b }}{% endif %}{{ c }}";
+        let template = compile::template(template, &FileOptions::default(), compile::Backslash::Escape).unwrap();
+        let found: Vec<_> = of_template(&template).iter().map(|read| (read.name.to_string(), read.need)).collect();
+        let expected = [("xs", Certain), ("y", Perhaps), ("a", Certain), ("b", Perhaps), ("c", Certain)];
+        assert_eq!(found, expected.map(|(name, need)| (name.to_owned(), need)));
     }
 }

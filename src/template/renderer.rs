@@ -52,7 +52,7 @@ impl Shared {
         kept(&self.values, text, || compile::template(text, &FileOptions::default(), Backslash::Literal))
     }
 
-    fn expression(&self, text: &str) -> Result<Arc<Expr>, CompileError> {
+    pub(super) fn expression(&self, text: &str) -> Result<Arc<Expr>, CompileError> {
         kept(&self.expressions, text, || compile::expression(text))
     }
 
@@ -110,7 +110,7 @@ fn kept<T>(
 /// Renders values, expressions and files. Shared by all hosts; compiled templates are kept.
 #[derive(Debug)]
 pub struct Renderer {
-    shared: Arc<Shared>,
+    pub(super) shared: Arc<Shared>,
 }
 
 impl Renderer {

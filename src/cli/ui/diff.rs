@@ -37,19 +37,33 @@ pub(crate) fn diffs(change: &Change, length: Length) -> String {
         let count = rows.lines().count();
         let shown = count.min(limit);
         for row in rows.lines().take(shown) {
-            let style = match row.as_bytes().first() {
-                Some(b'-') => REMOVED,
-                Some(b'+') => ADDED,
-                Some(b'@') => PLACE,
-                _ => Style::new(),
-            };
-            line(&mut text, style, row);
+            line(&mut text, style(row), row);
         }
         if shown < count {
             line(&mut text, Style::new().dimmed(), &format!("... and {} more lines (-v shows all)", count - shown));
         }
     }
     text
+}
+
+/// A unified diff in colours.
+pub(crate) fn unified(diff: &str) -> String {
+    let mut text = String::new();
+    for row in escape_text(diff).lines() {
+        line(&mut text, style(row), row);
+    }
+    text
+}
+
+/// How a row of a diff looks.
+fn style(row: &str) -> Style {
+    match row.as_bytes().first() {
+        _ if row.starts_with("--- ") || row.starts_with("+++ ") => NAMES,
+        Some(b'-') => REMOVED,
+        Some(b'+') => ADDED,
+        Some(b'@') => PLACE,
+        _ => Style::new(),
+    }
 }
 
 fn line(text: &mut String, style: Style, row: &str) {

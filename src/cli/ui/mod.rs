@@ -13,6 +13,7 @@ mod wording;
 use stead::run::event::{Event, EventSink};
 
 pub(crate) use ansible::{AdHoc, Ansible, AnsibleOptions};
+pub(crate) use diff::unified;
 pub(crate) use human::{Human, HumanOptions};
 pub(crate) use json::Json;
 pub(crate) use junit::Junit;

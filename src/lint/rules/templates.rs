@@ -1,0 +1,74 @@
+//! What the rules about templates share: all texts that are compiled, and the files of templates.
+
+use std::collections::HashSet;
+
+use crate::lint::corpus::{Content, Kind};
+use crate::lint::project::Project;
+use crate::lint::text;
+use crate::source::{Diagnostics, FileId, Node, Span};
+use crate::template::{FileOptions, TemplateErrorKind};
+
+/// Compiles everything that is reached and reports problems of one kind.
+pub(super) fn check(project: &Project<'_>, kind: TemplateErrorKind, found: &mut Diagnostics) {
+    let renderer = project.loader.renderer();
+    let one = |node: &Node, bare: bool, found: &mut Diagnostics| {
+        let Some(text) = node.as_str() else { return };
+        if (bare || text::has_template(text))
+            && let Err(error) = renderer.check(text, node.span, bare && !text::has_template(text))
+            && error.kind == kind
+        {
+            found.push(error.diagnostic(node.span));
+        }
+    };
+    for seen in project.tasks() {
+        for (node, bare) in text::templates(&seen.task) {
+            one(node, bare, found);
+        }
+    }
+    for (_, file, document) in project.corpus.yaml() {
+        if file == Kind::Variables {
+            text::walk(document, &mut |node| one(node, false, found));
+        }
+    }
+    let mut seen = HashSet::new();
+    for (file, used) in files(project) {
+        if !seen.insert(file) {
+            continue;
+        }
+        if let Err(error) = renderer.file_reads(project.loader.map(), file, &FileOptions::default())
+            && error.kind == kind
+        {
+            let mut problem = error.diagnostic(Span { file, start: 0, end: 0 });
+            if let Some(used) = used {
+                problem = problem.related(used, "used here");
+            }
+            found.push(problem);
+        }
+    }
+}
+
+/// Template files: those that tasks use for sure, and those of the project.
+fn files(project: &Project<'_>) -> Vec<(FileId, Option<Span>)> {
+    let map = project.loader.map();
+    let mut files = Vec::new();
+    for view in &project.plays {
+        for seen in view.tasks.iter().filter(|seen| seen.certain || !project.corpus.files.is_empty()) {
+            let node = seen.task.action.option("src");
+            for path in super::missing_file::templates(&seen.task, view, project.loader) {
+                if let Ok(file) = crate::source::load::once(map, &path) {
+                    files.push((file, node.map(|node| node.span)));
+                }
+            }
+        }
+    }
+    let known: HashSet<_> = files.iter().filter_map(|(file, _)| map.path(*file).canonicalize().ok()).collect();
+    for file in project.corpus.of(Kind::Template) {
+        if let Content::Text(id, _) = &file.content
+            && file.path.extension().is_some_and(|extension| extension == "j2")
+            && file.path.canonicalize().is_ok_and(|path| !known.contains(&path))
+        {
+            files.push((*id, None));
+        }
+    }
+    files
+}
