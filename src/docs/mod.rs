@@ -1,6 +1,7 @@
 //! The manual: the reference of modules, generated from the same tables that check and run them, and pages about
 //! the rest.
 
+pub mod ansible_doc;
 mod page;
 mod pages;
 mod render;

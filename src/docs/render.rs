@@ -89,7 +89,7 @@ fn cell(text: &str) -> String {
 
 /// A default as a playbook would write it, from how the source writes it: `State::Present` is
 /// `present`, `"x".into()` is `x`.
-fn default(source: &str) -> String {
+pub(super) fn default(source: &str) -> String {
     if let Some((_, quoted)) = source.split_once('"')
         && let Some((quoted, _)) = quoted.rsplit_once('"')
     {
@@ -116,19 +116,19 @@ fn snake(name: &str) -> String {
     text
 }
 
-fn examples(page: &Page) -> Vec<String> {
+pub(super) fn examples(page: &Page) -> Vec<String> {
     dedented(page.examples).trim_matches('\n').lines().map(str::to_owned).collect()
 }
 
 /// Text without the one space that doc comments put before every line, or other common indentation.
-fn dedented(text: &str) -> String {
+pub(super) fn dedented(text: &str) -> String {
     let indent =
         text.lines().filter(|line| !line.trim().is_empty()).map(|line| line.len() - line.trim_start().len()).min().unwrap_or(0);
     text.lines().map(|line| line.get(indent..).unwrap_or_default()).collect::<Vec<_>>().join("\n")
 }
 
 /// Paragraphs, wrapped; lists and code keep their lines.
-fn paragraphs(doc: &str, indent: &str) -> String {
+pub(super) fn paragraphs(doc: &str, indent: &str) -> String {
     let doc = dedented(doc);
     let mut text = String::new();
     for (number, paragraph) in doc.trim().split("\n\n").filter(|paragraph| !paragraph.is_empty()).enumerate() {

@@ -2,6 +2,7 @@
 //! those names (a link), takes their options and gives their exit codes and the shape of their output.
 
 mod adhoc;
+mod doc;
 mod exit;
 mod list;
 mod playbook;
@@ -18,10 +19,13 @@ pub(crate) enum Program {
     Playbook,
     /// `ansible`
     AdHoc,
+    /// `ansible-doc`
+    Doc,
 }
 
 /// Names of links.
-const NAMES: &[(&str, Program)] = &[("ansible-playbook", Program::Playbook), ("ansible", Program::AdHoc)];
+const NAMES: &[(&str, Program)] =
+    &[("ansible-playbook", Program::Playbook), ("ansible", Program::AdHoc), ("ansible-doc", Program::Doc)];
 
 impl Program {
     /// The program that the first argument, a path or a name, stands for.
@@ -34,6 +38,7 @@ impl Program {
     pub(crate) fn run(self, arguments: &[OsString]) -> ExitCode {
         match self {
             Self::Playbook => parsed::<playbook::PlaybookCli>(arguments).map_or_else(|code| code, playbook::PlaybookCli::run),
+            Self::Doc => parsed::<doc::DocCli>(arguments).map_or_else(|code| code, doc::DocCli::run),
             Self::AdHoc => parsed::<adhoc::AdHocCli>(arguments).map_or_else(|code| code, adhoc::AdHocCli::run),
         }
     }
@@ -62,5 +67,6 @@ mod tests {
     fn command_lines_are_well_formed() {
         playbook::PlaybookCli::command().debug_assert();
         adhoc::AdHocCli::command().debug_assert();
+        doc::DocCli::command().debug_assert();
     }
 }
