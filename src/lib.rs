@@ -20,3 +20,4 @@ pub mod session;
 pub mod source;
 pub mod template;
 pub mod vars;
+pub mod vault;

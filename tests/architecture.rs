@@ -8,20 +8,21 @@ use std::process::Command;
 
 /// Folders of the library, lowest first, and what each may use. An arrow more is a design change.
 const ARROWS: &[(&str, &[&str])] = &[
-    ("source", &[]),
+    ("vault", &[]),
+    ("source", &["vault"]),
     ("vars", &["source"]),
-    ("template", &["source", "vars"]),
+    ("template", &["source", "vars", "vault"]),
     ("inventory", &["source", "vars"]),
     ("ansible", &["source"]),
     ("graph", &["source"]),
     ("playbook", &["source", "vars", "template", "ansible", "graph"]),
     ("lint", &["source", "vars", "template", "inventory", "graph", "playbook"]),
-    ("session", &[]),
+    ("session", &["vault"]),
     ("lab", &[]),
     ("docs", &["source"]),
     ("deps", &["source"]),
-    ("actions", &["source", "vars", "template", "playbook", "session", "docs"]),
-    ("run", &["source", "vars", "template", "inventory", "ansible", "graph", "playbook", "lint", "session", "actions"]),
+    ("actions", &["source", "vars", "template", "playbook", "session", "docs", "vault"]),
+    ("run", &["source", "vars", "template", "inventory", "ansible", "graph", "playbook", "lint", "session", "actions", "vault"]),
     ("history", &["run"]),
     ("drift", &["run", "history"]),
 ];
@@ -42,6 +43,10 @@ const DOORS: &[(&str, &[&str])] = &[
     ("comfy_table", &["src/cli/"]),
     ("rpassword", &["src/cli/"]),
     ("rusqlite", &["src/history/"]),
+    ("toml_edit", &["src/ansible/project_file.rs"]),
+    ("ring", &["src/vault/cipher.rs"]),
+    ("aes", &["src/vault/cipher.rs"]),
+    ("ctr", &["src/vault/cipher.rs"]),
 ];
 
 /// What the agent must never link.

@@ -147,6 +147,7 @@ fn run(directory: &Path, world: &World, mode: RunMode) -> String {
         remote_user: None,
         password: None,
         private_key: None,
+        ssh_args: Vec::new(),
         connection: Some("memory".into()),
         host_key_checking: None,
         lock_wait: 0,

@@ -16,7 +16,7 @@ args! {
         src: Option<String>,
         /// Follow symbolic links of the project while copying a directory.
         local_follow: bool = true,
-        /// Decrypt an encrypted source. Encrypted files are not supported: the option has no effect on others.
+        /// Decrypt a source that is encrypted with Ansible Vault.
         decrypt: bool = true,
     }
 }
@@ -40,10 +40,10 @@ pub(super) async fn run(context: &ActionContext<'_>) -> Result<Done, ActionError
     for name in ["local_follow", "decrypt"] {
         options.remove(name);
     }
-    let flags = (context.flag("remote_src", false), context.flag("local_follow", true));
-    let (remote, follow) = match flags {
-        (Ok(remote), Ok(follow)) => (remote, follow),
-        (Err(problem), _) | (_, Err(problem)) => return Ok(Done::failed(problem)),
+    let flags = (context.flag("remote_src", false), context.flag("local_follow", true), context.flag("decrypt", true));
+    let (remote, sources) = match flags {
+        (Ok(remote), Ok(follow), Ok(decrypt)) => (remote, Sources { follow, decrypt }),
+        (Err(problem), ..) | (_, Err(problem), _) | (.., Err(problem)) => return Ok(Done::failed(problem)),
     };
     if let Some(content) = options.get("content").filter(|content| content.is_array() || content.is_object()) {
         options.insert("content".into(), Json::String(content.to_string()));
@@ -57,11 +57,11 @@ pub(super) async fn run(context: &ActionContext<'_>) -> Result<Done, ActionError
     options.remove("src");
     let Some(path) = context.find("files", &src) else { return Ok(context.not_found("files", &src)) };
     if path.is_dir() {
-        return tree(context, &path, &src, follow, options).await;
+        return tree(context, &path, &src, sources, options).await;
     }
-    let (sha256, size, mode) = match context.digests.offer(&path, context.contents) {
+    let (sha256, size, mode) = match context.offer(&path, sources.decrypt) {
         Ok(offered) => offered,
-        Err(error) => return Ok(Done::failed(format!("cannot read `{}`: {error}", path.display()))),
+        Err(problem) => return Ok(problem),
     };
     options.insert("stead_source".into(), json!({"sha256": sha256, "size": size, "mode": mode}));
     options.insert("stead_basename".into(), json!(path.file_name().map(|name| name.to_string_lossy())));
@@ -70,12 +70,19 @@ pub(super) async fn run(context: &ActionContext<'_>) -> Result<Done, ActionError
     Ok(done)
 }
 
+/// How files of the project are read.
+#[derive(Clone, Copy)]
+struct Sources {
+    follow: bool,
+    decrypt: bool,
+}
+
 /// A directory: one manifest of digests, one request.
 async fn tree(
     context: &ActionContext<'_>,
     path: &Path,
     src: &str,
-    follow: bool,
+    sources: Sources,
     mut options: JsonMap<String, Json>,
 ) -> Result<Done, ActionError> {
     let mut entries = Vec::new();
@@ -87,8 +94,8 @@ async fn tree(
     if !prefix.is_empty() {
         entries.push(json!({"path": prefix, "mode": mode(path)}));
     }
-    if let Err(error) = list(context, path, &prefix, follow, &mut entries) {
-        return Ok(Done::failed(format!("cannot read `{}`: {error}", path.display())));
+    if let Err(problem) = list(context, path, &prefix, sources, &mut entries) {
+        return Ok(problem);
     }
     options.insert("files".into(), Json::Array(entries));
     for name in ["remote_src", "follow", "checksum"] {
@@ -108,24 +115,26 @@ fn list(
     context: &ActionContext<'_>,
     directory: &Path,
     prefix: &str,
-    follow: bool,
+    sources: Sources,
     entries: &mut Vec<Json>,
-) -> std::io::Result<()> {
-    let mut names: Vec<_> = std::fs::read_dir(directory)?.collect::<Result<_, _>>()?;
+) -> Result<(), Done> {
+    let unreadable = |error: std::io::Error| Done::failed(format!("cannot read `{}`: {error}", directory.display()));
+    let listing = std::fs::read_dir(directory).map_err(unreadable)?;
+    let mut names: Vec<_> = listing.collect::<Result<_, _>>().map_err(unreadable)?;
     names.sort_by_key(std::fs::DirEntry::file_name);
     for entry in names {
         let path = entry.path();
         let name = entry.file_name().to_string_lossy().into_owned();
         let relative = if prefix.is_empty() { name } else { format!("{prefix}/{name}") };
-        let kind = entry.file_type()?;
-        if kind.is_symlink() && !follow {
-            let target = std::fs::read_link(&path)?;
+        let kind = entry.file_type().map_err(unreadable)?;
+        if kind.is_symlink() && !sources.follow {
+            let target = std::fs::read_link(&path).map_err(unreadable)?;
             entries.push(json!({"path": relative, "link": target.to_string_lossy()}));
         } else if path.is_dir() {
             entries.push(json!({"path": relative, "mode": mode(&path)}));
-            list(context, &path, &relative, follow, entries)?;
+            list(context, &path, &relative, sources, entries)?;
         } else {
-            let (sha256, size, mode) = context.digests.offer(&path, context.contents)?;
+            let (sha256, size, mode) = context.offer(&path, sources.decrypt)?;
             entries.push(json!({"path": relative, "sha256": sha256, "size": size, "mode": mode}));
         }
     }

@@ -197,6 +197,28 @@ impl ActionContext<'_> {
         self.search.iter().flat_map(|root| [root.join(folder).join(path), root.join(path)]).find(|path| path.exists())
     }
 
+    /// Offers a file of the project to the host: digest, size and mode. One that is encrypted is
+    /// decrypted first, if that is wanted; its lines are hidden from then on.
+    pub fn offer(&self, path: &Path, decrypt: bool) -> Result<(String, u64, u32), Done> {
+        use std::os::unix::fs::PermissionsExt as _;
+        let unreadable = |error: std::io::Error| Done::failed(format!("cannot read `{}`: {error}", path.display()));
+        if !decrypt || !begins_sealed(path).map_err(unreadable)? {
+            return self.digests.offer(path, self.contents).map_err(unreadable);
+        }
+        let mode = std::fs::metadata(path).map_err(unreadable)?.permissions().mode() & 0o7777;
+        let vault = self.map.vault();
+        let opened = vault.open(&std::fs::read(path).map_err(unreadable)?).map_err(|error| {
+            let mut done = Done::failed(format!("cannot read `{}`: {error}", path.display()));
+            done.hint = Some(error.hint());
+            done
+        })?;
+        if let Ok(text) = std::str::from_utf8(&opened) {
+            vault.redactor().learn_lines(text);
+        }
+        let size = opened.len() as u64;
+        Ok((self.contents.offer_bytes(opened), size, mode))
+    }
+
     /// The message for a file that is nowhere.
     pub fn not_found(&self, folder: &str, name: &str) -> Done {
         let mut done = Done::failed(format!("no file `{name}` in the project"));
@@ -247,6 +269,13 @@ impl Digests {
         self.known.lock().expect("no thread panics while hashing").insert(path.to_owned(), (modified, size, sha256.clone()));
         Ok((sha256, size, mode))
     }
+}
+
+fn begins_sealed(path: &Path) -> std::io::Result<bool> {
+    let mut start = [0; 16];
+    let mut file = std::fs::File::open(path)?;
+    let read = std::io::Read::read(&mut file, &mut start)?;
+    Ok(crate::vault::is_sealed(&start[..read]))
 }
 
 fn digest(path: &Path) -> std::io::Result<String> {

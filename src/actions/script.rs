@@ -12,9 +12,13 @@ pub(super) async fn run(context: &ActionContext<'_>) -> Result<Done, ActionError
     let line = line.trim();
     let (name, arguments) = split_first(line);
     let Some(path) = context.find("files", &name) else { return Ok(context.not_found("files", &name)) };
-    let (sha256, size, _) = match context.digests.offer(&path, context.contents) {
+    let decrypt = match context.flag("decrypt", true) {
+        Ok(decrypt) => decrypt,
+        Err(problem) => return Ok(Done::failed(problem)),
+    };
+    let (sha256, size, _) = match context.offer(&path, decrypt) {
         Ok(offered) => offered,
-        Err(error) => return Ok(Done::failed(format!("cannot read `{}`: {error}", path.display()))),
+        Err(problem) => return Ok(problem),
     };
     let mut options = context.json_options()?;
     for name in ["free_form", "cmd"] {

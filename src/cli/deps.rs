@@ -75,7 +75,7 @@ impl Deps {
 
 impl Places {
     fn installer(&self) -> Installer {
-        let environment = Environment::read();
+        let environment = Environment::bare();
         let cache = environment.get("XDG_CACHE_HOME").map(PathBuf::from);
         let cache = cache.or_else(|| environment.home.as_ref().map(|home| home.join(".cache")));
         Installer {

@@ -34,9 +34,11 @@ impl Drift {
             complain(&error.to_string(), Some("`--history FILE` names another record"));
             ExitCode::from(USAGE)
         };
-        let mut store = Store::open(&args.history).map_err(|error| unreadable(&error))?;
         let prepared = prepare::prepare(&prepare::Written::files(&args.playbooks), &args.hosts, args.lab)?;
-        let settings = prepare::run_settings(RunMode::Drift, &args.hosts, prepare::tags(args), &prepared)?;
+        let history = args.history(&prepared.environment.config);
+        let mut store = Store::open(&history).map_err(|error| unreadable(&error))?;
+        let settings =
+            prepare::run_settings(RunMode::Drift, &args.hosts, prepare::tags(&args.tags, &args.skip_tags, &prepared), &prepared)?;
         let (collector, summary) = (Shared::<Collector>::default(), Shared::<Summary>::default());
         let mut sinks = Sinks(vec![Box::new(collector.clone()), Box::new(summary.clone())]);
         if let Some(path) = &args.junit {

@@ -121,6 +121,9 @@ fn variables(prepared: &Prepared, host: &str) -> serde_json::Map<String, serde_j
         };
         all.insert(name.to_string(), value);
     }
+    // What was decrypted on the way is known by now.
+    let redactor = prepared.map.vault().redactor();
+    all.values_mut().for_each(|value| redactor.json(value));
     all
 }
 
@@ -150,6 +153,7 @@ fn explain(scope: &Scope, name: &str, prepared: &Prepared, host: &str) -> ExitCo
         } else {
             format!("loses: {} is below {}", precedence.describe(), winner.describe())
         };
+        let value = prepared.map.vault().redactor().text(&value);
         anstream::println!("{} {value}", place(&variable.origin, &prepared.map));
         anstream::println!("    {}: {verdict}", precedence.describe());
     }

@@ -9,6 +9,7 @@ use stead::playbook::TagSelection;
 use stead::source::{Severity, SourceMap, render};
 
 use super::prepare;
+use super::run_args::VaultArgs;
 use super::{USAGE, complain};
 
 /// Find mistakes in playbooks, roles and variables without contacting a host.
@@ -29,6 +30,8 @@ pub(crate) struct Lint {
     /// Variables of the command line, as a run would get them.
     #[arg(short, long, value_name = "VARS")]
     extra_vars: Vec<String>,
+    #[command(flatten)]
+    vault: VaultArgs,
     /// Tags that a run would get: those that no task has are told.
     #[arg(short, long, value_delimiter = ',', value_name = "TAGS")]
     tags: Vec<String>,
@@ -107,9 +110,9 @@ impl Lint {
         }
         let (found, map) = looked;
         if self.json {
-            super::inventory::print_json(&report::json(&found, &map));
+            super::inventory::print_json(&hidden(report::json(&found, &map), &map));
         } else if self.sarif {
-            super::inventory::print_json(&report::sarif(&found, &map, env!("CARGO_PKG_VERSION")));
+            super::inventory::print_json(&hidden(report::sarif(&found, &map, env!("CARGO_PKG_VERSION")), &map));
         } else {
             draw(&found, &map);
         }
@@ -121,7 +124,7 @@ impl Lint {
     }
 
     fn look(&self, selection: Selection) -> Result<(Report, SourceMap), ExitCode> {
-        let read = prepare::for_lint(&self.inventory, &self.extra_vars)?;
+        let read = prepare::for_lint(&self.inventory, &self.extra_vars, &self.vault)?;
         let tags = TagSelection { only: self.tags.clone(), skip: self.skip_tags.clone() };
         let request = Request {
             paths: self.paths.clone(),
@@ -144,9 +147,15 @@ fn list_rules() {
     }
 }
 
+/// A report without what was decrypted for it.
+fn hidden(mut report: serde_json::Value, map: &SourceMap) -> serde_json::Value {
+    map.vault().redactor().json(&mut report);
+    report
+}
+
 fn draw(found: &Report, map: &SourceMap) {
     for finding in &found.findings {
-        anstream::println!("{}", render::render_one(finding, map, render::Colour::Ansi));
+        anstream::println!("{}", map.vault().redactor().text(&render::render_one(finding, map, render::Colour::Ansi)));
     }
     let counted = |severity: Severity, word: &str| {
         let count = found.count(severity);

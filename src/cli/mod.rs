@@ -3,6 +3,7 @@
 
 mod apply;
 mod completions;
+mod config;
 mod deps;
 mod docs;
 mod drift;
@@ -17,6 +18,7 @@ mod plan;
 mod prepare;
 mod run_args;
 mod ui;
+mod vault;
 
 use std::process::ExitCode;
 
@@ -55,6 +57,10 @@ enum Command {
     Deps(deps::Deps),
     /// Start throw-away hosts on this machine to try things on.
     Lab(lab::Lab),
+    /// Create, edit and read files that are encrypted with Ansible Vault.
+    Vault(vault::Vault),
+    /// Show settings: what each becomes, where it was made, which have no effect.
+    Config(config::Config),
     /// Print the completion script of a shell.
     Completions(completions::Completions),
 }
@@ -88,6 +94,8 @@ pub(crate) fn main() -> ExitCode {
         Command::Graph(command) => command.run(),
         Command::Deps(command) => command.run(),
         Command::Lab(command) => command.run(),
+        Command::Vault(command) => command.run(),
+        Command::Config(command) => command.run(),
         Command::Completions(command) => command.run(),
     }
 }

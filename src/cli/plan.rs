@@ -46,12 +46,12 @@ impl<T: EventSink> EventSink for Shared<T> {
 }
 
 /// The readers that the arguments ask for.
-pub(crate) fn readers(args: &RunArgs, diffs: bool) -> Sinks {
+pub(crate) fn readers(args: &RunArgs, verbosity: u8, diffs: bool) -> Sinks {
     let mut sinks = Sinks::default();
     if args.json {
         sinks.0.push(Box::new(Json::new(std::io::stdout())));
     } else {
-        let options = HumanOptions::new(args.hosts.verbose);
+        let options = HumanOptions::new(verbosity);
         sinks.0.push(Box::new(Human::new(HumanOptions { diffs: diffs || options.diffs, ..options })));
     }
     if let Some(path) = &args.junit {
@@ -104,13 +104,16 @@ pub(crate) fn run(args: &RunArgs, mode: RunMode, diffs: bool, detailed: bool) ->
         Ok(prepared) => prepared,
         Err(code) => return code,
     };
-    let settings = match prepare::run_settings(mode, &args.hosts, prepare::tags(args), &prepared) {
-        Ok(settings) => settings,
-        Err(code) => return code,
-    };
+    let settings =
+        match prepare::run_settings(mode, &args.hosts, prepare::tags(&args.tags, &args.skip_tags, &prepared), &prepared) {
+            Ok(settings) => settings,
+            Err(code) => return code,
+        };
     // A lab is gone afterwards: there is nothing to remember of it.
-    let history = args.lab.is_none().then_some(&*args.history);
-    match execute(prepared, settings, Reporting { sinks: readers(args, diffs), history }) {
+    let config = &prepared.environment.config;
+    let history = args.lab.is_none().then(|| args.history(config));
+    let sinks = readers(args, args.hosts.verbosity(config), diffs);
+    match execute(prepared, settings, Reporting { sinks, history: history.as_deref() }) {
         Ok(summary) => ExitCode::from(exit_code(mode, &summary, detailed)),
         Err(code) => code,
     }

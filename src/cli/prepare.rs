@@ -20,7 +20,7 @@ use stead::template::{RenderSettings, Renderer};
 use stead::vars::{Definition, Origin, Value, Variable, Variables};
 
 use super::environment::{self, Environment};
-use super::run_args::{HostArgs, RunArgs};
+use super::run_args::{HostArgs, VaultArgs};
 use super::ui::Sinks;
 use super::{USAGE, complain};
 
@@ -58,7 +58,8 @@ impl Written {
 /// Prints problems; whether there were errors among them.
 pub(crate) fn show(diagnostics: &Diagnostics, map: &SourceMap) -> bool {
     if !diagnostics.is_empty() {
-        anstream::eprint!("{}", render::render(diagnostics, map, render::Colour::Ansi));
+        let text = render::render(diagnostics, map, render::Colour::Ansi);
+        anstream::eprint!("{}", map.vault().redactor().text(&text));
     }
     diagnostics.has_errors()
 }
@@ -86,21 +87,23 @@ struct Reading {
     loader: Arc<Loader>,
 }
 
-/// From arguments and environment to what reads playbooks.
-fn reading(directory: &Path, given: &[String]) -> Reading {
-    let environment = Environment::read();
-    let map = SourceMap::default();
+/// From arguments, settings and passwords to what reads playbooks.
+fn reading(environment: Environment, directory: &Path, vault: &VaultArgs, given: &[String]) -> Result<Reading, ExitCode> {
+    let vault = Arc::new(environment.vault(vault)?);
+    let map = SourceMap::new(Arc::clone(&vault));
     let mut diagnostics = Diagnostics::default();
     let extra_vars = Arc::new(extra_vars(given, &map, &mut diagnostics));
-    let renderer =
-        Arc::new(Renderer::new(RenderSettings { environment: environment.variables.clone(), base: directory.to_owned() }));
-    let mut roles_path = environment.paths("ANSIBLE_ROLES_PATH");
-    for path in ["~/.ansible/roles", "/usr/share/ansible/roles", "/etc/ansible/roles"] {
-        roles_path.push(environment.expand(path));
-    }
-    let settings = LoadSettings { roles_path, extra_vars: Arc::clone(&extra_vars) };
+    let render_settings = RenderSettings { environment: environment.variables.clone(), base: directory.to_owned(), vault };
+    let renderer = Arc::new(Renderer::new(render_settings));
+    let usual = ["~/.ansible/roles", "/usr/share/ansible/roles", "/etc/ansible/roles"];
+    let roles_path = match environment.config.paths("roles_path") {
+        Some(paths) => paths.to_vec(),
+        None => usual.iter().map(|path| environment.expand(path)).collect(),
+    };
+    let play_defaults = Arc::new(environment.config.play_defaults(&map));
+    let settings = LoadSettings { roles_path, extra_vars: Arc::clone(&extra_vars), play_defaults };
     let loader = Arc::new(Loader::new(map.clone(), Arc::new(actions::catalog()), settings, Arc::clone(&renderer)));
-    Reading { environment, map, diagnostics, extra_vars, renderer, loader }
+    Ok(Reading { environment, map, diagnostics, extra_vars, renderer, loader })
 }
 
 /// What a static check starts from.
@@ -114,8 +117,9 @@ pub(crate) struct LintStart {
 }
 
 /// Like [`prepare`], for a look at files alone.
-pub(crate) fn for_lint(inventories: &[String], given: &[String]) -> Result<LintStart, ExitCode> {
-    let Reading { map, mut diagnostics, extra_vars, loader, .. } = reading(Path::new("."), given);
+pub(crate) fn for_lint(inventories: &[String], given: &[String], vault: &VaultArgs) -> Result<LintStart, ExitCode> {
+    let environment = Environment::read()?;
+    let Reading { map, mut diagnostics, extra_vars, loader, .. } = reading(environment, Path::new("."), vault, given)?;
     let (inventory, found) = Inventory::load(&map, inventories);
     diagnostics.extend(found);
     if show(&diagnostics, &map) {
@@ -128,7 +132,12 @@ pub(crate) fn for_lint(inventories: &[String], given: &[String]) -> Result<LintS
 /// Reads inventory and playbooks; with problems, prints them and gives the exit code.
 pub(crate) fn prepare(playbooks: &[Written], hosts: &HostArgs, lab: Option<u16>) -> Result<Prepared, ExitCode> {
     let directory = playbook_directories(playbooks).into_iter().next().unwrap_or_else(|| PathBuf::from("."));
-    let Reading { environment, map, mut diagnostics, extra_vars, renderer, loader } = reading(&directory, &hosts.extra_vars);
+    let environment = Environment::read()?;
+    if hosts.verbosity(&environment.config) > 0 {
+        environment.tell_what_has_no_effect();
+    }
+    let Reading { environment, map, mut diagnostics, extra_vars, renderer, loader } =
+        reading(environment, &directory, &hosts.vault, &hosts.extra_vars)?;
     let read: Vec<Playbook> = playbooks
         .iter()
         .map(|written| {
@@ -140,15 +149,7 @@ pub(crate) fn prepare(playbooks: &[Written], hosts: &HostArgs, lab: Option<u16>)
             playbook
         })
         .collect();
-    let mut sources = hosts.inventory.clone();
-    if sources.is_empty() {
-        sources.extend(
-            environment
-                .get("ANSIBLE_INVENTORY")
-                .map(|list| list.split(',').map(str::to_owned).collect::<Vec<_>>())
-                .unwrap_or_default(),
-        );
-    }
+    let sources = hosts.inventories(&environment.config);
     let (mut inventory, found) = Inventory::load(&map, &sources);
     diagnostics.extend(found);
     let named: Vec<String> = read.iter().flat_map(|playbook| &playbook.plays).flat_map(|play| plain_names(&play.hosts)).collect();
@@ -281,8 +282,8 @@ fn run_id() -> String {
 /// Sessions as the arguments and the environment want them.
 pub(crate) fn session_settings(hosts: &HostArgs, environment: &Environment, directory: &Path) -> SessionSettings {
     SessionSettings {
-        connect_timeout: Duration::from_secs(hosts.timeout),
-        accept_new_host_keys: hosts.accept_new_host_keys,
+        connect_timeout: Duration::from_secs(hosts.timeout(&environment.config)),
+        accept_new_host_keys: HostArgs::or_set(hosts.accept_new_host_keys, &environment.config, "accept_new_host_keys"),
         home: environment.home.clone(),
         user: environment.user.clone(),
         directory: directory.canonicalize().unwrap_or_else(|_| PathBuf::from("/")),
@@ -310,31 +311,47 @@ pub(crate) fn run_settings(
     prepared: &Prepared,
 ) -> Result<RunSettings, ExitCode> {
     let environment = &prepared.environment;
-    let password = if hosts.ask_pass { Some(ask("login password: ")?) } else { None };
-    let become_password = if hosts.ask_become_pass { Some(ask("password for becoming another user: ")?) } else { None };
+    let config = &environment.config;
+    let text = |given: &Option<String>, name: &str| given.clone().or_else(|| config.text(name).map(str::to_owned));
+    let asked = |file: &Option<PathBuf>, file_name: &str, ask_too: bool, name: &str, question: &str| {
+        let file = file.as_deref().or_else(|| config.path(file_name).filter(|_| !ask_too));
+        match file {
+            Some(file) => environment.password_file(file).map(Some),
+            None if HostArgs::or_set(ask_too, config, name) => ask(question).map(Some),
+            None => Ok(None),
+        }
+    };
+    let question = "login password: ";
+    let password = asked(&hosts.connection_password_file, "connection_password_file", hosts.ask_pass, "ask_pass", question)?;
+    let question = "password for becoming another user: ";
+    let become_password =
+        asked(&hosts.become_password_file, "become_password_file", hosts.ask_become_pass, "become_ask_pass", question)?;
+    let ssh_args = [None, hosts.ssh_common_args.clone(), hosts.ssh_extra_args.clone()];
+    let ssh_args = std::iter::zip(ssh_args, ["ssh_args", "ssh_common_args", "ssh_extra_args"]);
     let run = run_id();
     let controller = rustix::system::uname().nodename().to_string_lossy().into_owned();
     Ok(RunSettings {
         mode,
         owner: format!("{}@{controller} run {run} process {}", environment.user, std::process::id()),
         run,
-        forks: hosts.forks as usize,
-        inventory_source: hosts.inventory.iter().map(PathBuf::from).find(|path| path.exists()),
+        forks: hosts.forks(config),
+        inventory_source: hosts.inventories(config).iter().map(PathBuf::from).find(|path| path.exists()),
         allow_no_hosts: false,
         limit: if prepared.lab.is_some() { None } else { hosts.limit.clone() },
         tags,
         extra_vars: Arc::clone(&prepared.extra_vars),
-        verbosity: hosts.verbose,
-        r#become: hosts.r#become,
-        become_user: hosts.become_user.clone(),
-        become_method: hosts.become_method.clone(),
+        verbosity: hosts.verbosity(config),
+        r#become: HostArgs::or_set(hosts.r#become, config, "become"),
+        become_user: text(&hosts.become_user, "become_user"),
+        become_method: text(&hosts.become_method, "become_method"),
         become_password,
-        remote_user: hosts.user.clone(),
+        remote_user: text(&hosts.user, "remote_user"),
         password,
-        private_key: hosts.private_key.clone(),
-        connection: hosts.connection.clone(),
-        host_key_checking: environment.flag("ANSIBLE_HOST_KEY_CHECKING"),
-        lock_wait: hosts.lock_wait,
+        private_key: hosts.private_key.clone().or_else(|| config.path("private_key_file").map(Path::to_owned)),
+        ssh_args: ssh_args.map(|(given, name)| text(&given, name)).collect(),
+        connection: text(&hosts.connection, "connection"),
+        host_key_checking: config.flag("host_key_checking"),
+        lock_wait: hosts.lock_wait(config),
         session: Arc::new(session_settings(hosts, environment, &prepared.directory)),
     })
 }
@@ -390,7 +407,10 @@ async fn stop_on_signals(stop: Stop) {
     }
 }
 
-/// The tags of the command line.
-pub(crate) fn tags(args: &RunArgs) -> TagSelection {
-    TagSelection { only: args.tags.clone(), skip: args.skip_tags.clone() }
+/// The tags of the command line, else of the settings.
+pub(crate) fn tags(only: &[String], skip: &[String], prepared: &Prepared) -> TagSelection {
+    let or_set = |given: &[String], name: &str| {
+        if given.is_empty() { prepared.environment.config.list(name).to_vec() } else { given.to_vec() }
+    };
+    TagSelection { only: or_set(only, "tags"), skip: or_set(skip, "skip_tags") }
 }

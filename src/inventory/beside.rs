@@ -12,8 +12,6 @@ use crate::vars::{Definition, Origin, Variable, Variables};
 const EXTENSIONS: [&str; 4] = ["", ".yml", ".yaml", ".json"];
 /// Directories in each other.
 const MAX_DEPTH: usize = 20;
-/// How a file begins that is encrypted as a whole.
-const VAULT_HEADER: &str = "$ANSIBLE_VAULT;";
 
 /// What the files in one place define, by group and by host.
 #[derive(Debug, Default)]
@@ -112,14 +110,6 @@ fn read_variables(map: &SourceMap, path: &Path, names: &mut Names, variables: &m
         Ok(file) => file,
         Err(problem) => return diagnostics.push(*problem),
     };
-    if map.text(file).starts_with(VAULT_HEADER) {
-        let problem = format!("`{}` is encrypted as a whole, which is not supported yet", path.display());
-        diagnostics.push(
-            Diagnostic::error("encrypted-file", problem)
-                .hint("encrypt single values instead (`name: !vault |`), or decrypt the file"),
-        );
-        return;
-    }
     let (node, problems) = yaml::parse_one(map, file);
     let broken = problems.has_errors();
     diagnostics.extend(problems);

@@ -134,6 +134,11 @@ impl Loader<'_> {
             Err(problem) => return self.diagnostics.push(*problem),
         };
         let text = self.map.text(file);
+        if self.map.is_secret(file) {
+            // Names of hosts are no secrets; values of their variables are.
+            let values = text.split_whitespace().filter_map(|word| word.split_once('=')).map(|(_, value)| value);
+            values.for_each(|value| self.map.vault().redactor().learn(value.trim_matches(['"', '\''])));
+        }
         let extension = path.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
         let read = match extension {
             "yml" | "yaml" | "json" => tree::read,

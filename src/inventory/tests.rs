@@ -307,7 +307,7 @@ fn sources_that_cannot_be_read_are_named() {
             "0:0 inventory-program: the inventory `./script` is a program, which is not supported yet",
             "0:0 inventory-format: the inventory `./h.toml` is written in TOML, which is not supported",
             "0:0 inventory-source: cannot read the inventory `./none`: there is no such file or directory",
-            "0:0 encrypted-file: `./vault/group_vars/all` is encrypted as a whole, which is not supported yet",
+            "0:0 encrypted-file: cannot read `./vault/group_vars/all`: it is encrypted, and no vault password was given",
         ]
     );
 }

@@ -25,6 +25,10 @@ pub fn fixed(findings: &[Diagnostic], map: &SourceMap) -> Vec<Fixed> {
     let mut by_file: BTreeMap<PathBuf, (String, Vec<&[Replacement]>)> = BTreeMap::new();
     for finding in findings.iter().filter(|finding| !finding.fix.is_empty()) {
         let file = finding.fix[0].span.file;
+        // Its text in the map is the decrypted one, which must not be written.
+        if map.is_secret(file) {
+            continue;
+        }
         let entry = by_file.entry(map.path(file)).or_insert_with(|| (map.text(file).to_string(), Vec::new()));
         entry.1.push(&finding.fix);
     }

@@ -22,6 +22,8 @@ pub struct LoadSettings {
     pub roles_path: Vec<PathBuf>,
     /// Variables of the command line: names of imports may use them.
     pub extra_vars: Arc<Variables>,
+    /// Keywords of plays that do not have them themselves.
+    pub play_defaults: Arc<Mapping>,
 }
 
 /// Reads and resolves. Shared by the whole run: includes are read while running.
@@ -243,7 +245,8 @@ impl Loader {
         }
         let mut around = outer.clone();
         around.vars.clear();
-        let keywords = own.under(&around);
+        let defaults = &self.settings.play_defaults;
+        let keywords = own.under(&around).under(&Keywords::read(defaults, diagnostics));
         let directory = parent(path);
         let place = Place {
             directory: directory.clone(),
@@ -287,7 +290,7 @@ impl Loader {
                 expansion.roles.push(role);
             }
         }
-        let text = |name: &str| map.get(name).filter(|node| !node.is_null()).cloned();
+        let text = |name: &str| map.get(name).or_else(|| defaults.get(name)).filter(|node| !node.is_null()).cloned();
         Some(Play {
             span: node.span,
             name: text("name"),
@@ -300,7 +303,7 @@ impl Loader {
                 .filter_map(|name| text(name).map(|node| (Arc::from(*name), node)))
                 .collect(),
             serial: text("serial"),
-            strategy: strategy(map, diagnostics),
+            strategy: text("strategy").map_or(Strategy::Standard, |node| strategy(&node, diagnostics)),
             max_fail_percentage: text("max_fail_percentage"),
             force_handlers: text("force_handlers"),
             order: text("order"),
@@ -438,9 +441,8 @@ fn imported_roles(items: &[Item]) -> Vec<Arc<RoleInfo>> {
     roles
 }
 
-fn strategy(map: &Mapping, diagnostics: &mut Diagnostics) -> Strategy {
+fn strategy(node: &Node, diagnostics: &mut Diagnostics) -> Strategy {
     const NAMES: &[&str] = &["linear", "free", "host_pinned", "graph"];
-    let Some(node) = map.get("strategy").filter(|node| !node.is_null()) else { return Strategy::Standard };
     let name = node.as_str().unwrap_or("");
     match name.rsplit('.').next().unwrap_or("") {
         "linear" => Strategy::Linear,

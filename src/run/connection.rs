@@ -153,8 +153,8 @@ pub fn target(run: &RunState, host: &HostState, scope: &Scope, keywords: &Keywor
         }
     };
     let mut ssh_args = Vec::new();
-    for names in [["ansible_ssh_args"], ["ansible_ssh_common_args"], ["ansible_ssh_extra_args"]] {
-        if let Some(text) = read.text(&names)? {
+    for (at, name) in ["ansible_ssh_args", "ansible_ssh_common_args", "ansible_ssh_extra_args"].iter().enumerate() {
+        if let Some(text) = read.text(&[name])?.or_else(|| run.settings.ssh_args.get(at).cloned().flatten()) {
             ssh_args.extend(shell_words(&text));
         }
     }

@@ -318,6 +318,8 @@ async fn run_play(state: &Arc<RunState>, play: &Arc<Play>, hosts: Vec<Arc<str>>,
 
 /// The play's items, with the gathering of facts in front.
 fn with_facts(state: &RunState, play: &Play) -> Vec<Item> {
+    // The setting `gathering`: once for every host.
+    let smart = play.gather_facts.as_ref().and_then(Node::as_str) == Some("smart");
     let wanted = match play.gather_facts.as_ref().map(|node| state.renderer.value(node, &extra_scope(state))) {
         None => true,
         Some(Ok(value)) => super::connection::is_true(&value).unwrap_or(true),
@@ -331,6 +333,9 @@ fn with_facts(state: &RunState, play: &Play) -> Vec<Item> {
             keywords.tags.push(Arc::from("always"));
         }
         keywords.when.clear();
+        if smart {
+            keywords.when.push(Node::str(span, "not (ansible_facts | default({}))"));
+        }
         items.push(Item::Task(Arc::new(Task {
             id: 0,
             span,

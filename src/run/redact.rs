@@ -1,123 +1,115 @@
-//! Takes known secrets out of everything that leaves through an event.
+//! Takes known secrets out of events: out of every text that a user or a host wrote, never out of
+//! names of hosts and modules or of how something ended.
 
-use std::collections::BTreeSet;
-use std::sync::RwLock;
+use std::sync::Arc;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
+use stead_modules::change::{Change, Observed};
 
-use super::event::Event;
+use super::event::{Event, TaskInfo};
+use crate::vault::Redactor;
 
-/// Stands where a secret was.
-const HIDDEN: &str = "********";
-/// Shorter secrets would hide half of every text.
-const SHORTEST: usize = 4;
-
-/// Knows secrets in the forms in which they could leak.
-#[derive(Default)]
-pub struct Redactor {
-    forms: RwLock<Vec<String>>,
+/// The event without any known secret.
+pub fn event(redactor: &Redactor, mut event: Event) -> Event {
+    if redactor.is_empty() {
+        return event;
+    }
+    match &mut event {
+        Event::RunStarted { .. } => {}
+        Event::PlayStarted { play, .. } => text(redactor, play),
+        Event::TaskStarted { task, .. } => name(redactor, task),
+        Event::ItemEnded { task, item, changes, message, result, .. } => {
+            name(redactor, task);
+            text(redactor, item);
+            self::changes(redactor, changes);
+            message.iter_mut().for_each(|message| text(redactor, message));
+            redactor.json(result);
+        }
+        Event::TaskEnded { task, changes, wanted, message, hint, result, .. } => {
+            name(redactor, task);
+            self::changes(redactor, changes);
+            wanted.iter_mut().for_each(|wanted| observed(redactor, wanted));
+            message.iter_mut().chain(hint).for_each(|words| text(redactor, words));
+            redactor.json(result);
+        }
+        Event::Note { text: words, .. } => text(redactor, words),
+        Event::RunEnded { recap, .. } => {
+            recap.iter_mut().filter_map(|line| line.why.as_mut()).for_each(|why| text(redactor, why));
+        }
+    }
+    event
 }
 
-impl std::fmt::Debug for Redactor {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Redactor(..)")
+fn text(redactor: &Redactor, text: &mut String) {
+    *text = redactor.text(text);
+}
+
+fn name(redactor: &Redactor, task: &mut Arc<TaskInfo>) {
+    let name = redactor.text(&task.name);
+    if name != task.name {
+        Arc::make_mut(task).name = name;
     }
 }
 
-impl Redactor {
-    /// Learns a secret: as it is, in base64, URL, JSON and shell form.
-    pub fn learn(&self, secret: &str) {
-        if secret.len() < SHORTEST {
-            return;
-        }
-        let json = serde_json::to_string(secret).unwrap_or_default();
-        let forms: BTreeSet<String> = [
-            secret.to_owned(),
-            STANDARD.encode(secret),
-            STANDARD_NO_PAD.encode(secret),
-            url_form(secret),
-            json.trim_matches('"').to_owned(),
-            secret.replace('\'', r"'\''"),
-        ]
-        .into();
-        let mut known = self.forms.write().expect("no thread panics while learning");
-        for form in forms {
-            if !known.contains(&form) {
-                known.push(form);
-            }
-        }
-        // Longer forms first, so that none leaves a tail.
-        known.sort_by_key(|form| std::cmp::Reverse(form.len()));
-    }
-
-    /// The text without any known secret.
-    pub fn text(&self, text: &str) -> String {
-        let forms = self.forms.read().expect("no thread panics while learning");
-        forms.iter().filter(|form| !form.is_empty()).fold(text.to_owned(), |text, form| text.replace(form, HIDDEN))
-    }
-
-    /// The event without any known secret.
-    pub fn event(&self, event: Event) -> Event {
-        if self.forms.read().expect("no thread panics while learning").is_empty() {
-            return event;
-        }
-        let mut json = serde_json::to_value(&event).expect("events are plain data");
-        self.value(&mut json);
-        serde_json::from_value(json).expect("only text was changed")
-    }
-
-    fn value(&self, value: &mut serde_json::Value) {
-        match value {
-            serde_json::Value::String(text) => *text = self.text(text),
-            serde_json::Value::Array(items) => items.iter_mut().for_each(|item| self.value(item)),
-            serde_json::Value::Object(map) => map.values_mut().for_each(|item| self.value(item)),
-            _ => {}
+fn changes(redactor: &Redactor, changes: &mut [Change]) {
+    for change in changes {
+        text(redactor, &mut change.resource.name);
+        for difference in &mut change.differences {
+            redactor.json(&mut difference.before);
+            redactor.json(&mut difference.after);
+            difference.diff.iter_mut().for_each(|diff| text(redactor, diff));
         }
     }
 }
 
-fn url_form(secret: &str) -> String {
-    use std::fmt::Write as _;
-    secret.bytes().fold(String::new(), |mut text, byte| {
-        if byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte) {
-            text.push(char::from(byte));
-        } else {
-            let _ = write!(text, "%{byte:02X}");
-        }
-        text
-    })
+fn observed(redactor: &Redactor, observed: &mut Observed) {
+    text(redactor, &mut observed.resource.name);
+    observed.properties.iter_mut().for_each(|(_, value)| redactor.json(value));
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::run::event::{NoteLevel, TaskEnding};
 
-    #[test]
-    fn a_secret_is_hidden_in_every_form() {
+    fn redactor(secret: &str) -> Redactor {
         let redactor = Redactor::default();
-        let secret = "s3cr\"t & 'more'";
         redactor.learn(secret);
-        let forms = [
-            secret.to_owned(),
-            STANDARD.encode(secret),
-            url_form(secret),
-            serde_json::to_string(secret).unwrap(),
-            secret.replace('\'', r"'\''"),
-        ];
-        for form in forms {
-            let shown = redactor.text(&format!("before {form} after"));
-            assert!(shown.contains(HIDDEN) && !shown.contains("s3cr"), "{shown}");
-        }
+        redactor
     }
 
     #[test]
     fn an_event_is_searched_to_its_depth() {
-        let redactor = Redactor::default();
-        redactor.learn("hunter22");
-        let event =
-            Event::Note { level: super::super::event::NoteLevel::Info, host: None, text: "the password is hunter22".into() };
-        let Event::Note { text, .. } = redactor.event(event) else { panic!("a note stays a note") };
+        let note = Event::Note { level: NoteLevel::Info, host: None, text: "the password is hunter22".into() };
+        let Event::Note { text, .. } = event(&redactor("hunter22"), note) else { panic!("a note stays a note") };
         assert_eq!(text, "the password is ********");
+    }
+
+    #[test]
+    fn a_secret_that_is_a_word_of_ours_changes_no_ending_and_no_name() {
+        let task = TaskInfo {
+            id: 1,
+            name: "changed by me".into(),
+            role: None,
+            module: "changed".into(),
+            place: "a.yml:1".into(),
+            handler: false,
+        };
+        let ended = Event::TaskEnded {
+            task: Arc::new(task),
+            host: "changed".into(),
+            ending: TaskEnding::Changed,
+            changes: Vec::new(),
+            wanted: Vec::new(),
+            message: Some("changed".into()),
+            hint: None,
+            result: serde_json::json!({"changed": true, "stdout": "it changed"}),
+            seconds: 0.0,
+        };
+        let Event::TaskEnded { task, host, ending, message, result, .. } = event(&redactor("changed"), ended) else {
+            panic!("an end stays an end")
+        };
+        assert_eq!((&*host, ending, &*task.module), ("changed", TaskEnding::Changed, "changed"));
+        assert_eq!((task.name.as_str(), message.as_deref()), ("******** by me", Some("********")));
+        assert_eq!(result, serde_json::json!({"changed": true, "stdout": "it ********"}));
     }
 }

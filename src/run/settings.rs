@@ -43,6 +43,8 @@ pub struct RunSettings {
     pub password: Option<Secret>,
     /// `--private-key`.
     pub private_key: Option<std::path::PathBuf>,
+    /// `ssh_args`, `ssh_common_args`, `ssh_extra_args`: used where a host has no variable for it.
+    pub ssh_args: Vec<Option<String>>,
     /// `--connection`.
     pub connection: Option<String>,
     /// `ANSIBLE_HOST_KEY_CHECKING`.

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, RwLock, Weak};
 
 use super::event::{Event, EventSink};
-use super::redact::Redactor;
+use super::redact;
 use super::settings::{RunSettings, Stop};
 use super::tally::Tally;
 use crate::actions::Digests;
@@ -15,6 +15,7 @@ use crate::session::{Contents, HostSession, SessionError};
 use crate::source::SourceMap;
 use crate::template::Renderer;
 use crate::vars::{Layer, Precedence, Scope, Value, Variable, Variables, World};
+use crate::vault::Redactor;
 
 /// The whole run.
 pub struct RunState {
@@ -35,7 +36,7 @@ pub struct RunState {
     /// Digests of local files.
     pub digests: Digests,
     /// Known secrets.
-    pub redactor: Redactor,
+    pub redactor: Arc<Redactor>,
     /// Asked to stop.
     pub stop: Stop,
     /// Counts what was emitted.
@@ -69,7 +70,7 @@ impl RunState {
     /// A run that has not begun.
     pub fn new(parts: RunParts) -> Arc<Self> {
         let RunParts { settings, loader, renderer, inventory, stop, sink } = parts;
-        let redactor = Redactor::default();
+        let redactor = Arc::clone(loader.map().vault().redactor());
         for secret in [&settings.become_password, &settings.password].into_iter().flatten() {
             redactor.learn(secret.reveal());
         }
@@ -91,7 +92,7 @@ impl RunState {
 
     /// Sends an event to everybody who listens.
     pub fn emit(&self, event: Event) {
-        let event = self.redactor.event(event);
+        let event = redact::event(&self.redactor, event);
         self.tally.lock().expect("counting does not panic").event(&event);
         self.sink.lock().expect("no reporter panics").event(&event);
     }

@@ -16,13 +16,12 @@ mod privilege;
 mod process;
 mod push;
 mod script;
-mod secret;
 mod ssh;
 mod target;
 
+pub use crate::vault::Secret;
 pub use contents::{ContentSource, Contents};
 pub use embedded::{EmbeddedAgent, agents};
 pub use error::SessionError;
 pub use host_session::{HostSession, RawOutput};
-pub use secret::Secret;
 pub use target::{Ask, Become, Identity, Prompt, SessionSettings, Target, Transport};

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::memory::World;
-use super::secret::Secret;
+use crate::vault::Secret;
 
 /// By which way a host is reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use super::diagnostic::Diagnostic;
 use super::map::{FileId, SourceMap, Span};
+use crate::vault::is_sealed;
 
 /// The largest text file that is read: an inventory of 10,000 hosts with 50 variables has about 15 MB.
 pub const MAX_BYTES: u64 = 64 << 20;
@@ -14,7 +15,7 @@ pub fn once(map: &SourceMap, path: &Path) -> Result<FileId, Box<Diagnostic>> {
     map.find(path).map_or_else(|| load(map, path), Ok)
 }
 
-/// Reads a UTF-8 file; its path in messages is the path as given.
+/// Reads a UTF-8 file, an encrypted one too; its path in messages is the path as given.
 pub fn load(map: &SourceMap, path: &Path) -> Result<FileId, Box<Diagnostic>> {
     let shown = path.display();
     let failed = |reason: &str| Box::new(Diagnostic::error("unreadable-file", format!("cannot read `{shown}`: {reason}")));
@@ -35,6 +36,18 @@ pub fn load(map: &SourceMap, path: &Path) -> Result<FileId, Box<Diagnostic>> {
     }
     // A byte order mark says nothing about UTF-8.
     let start = if bytes.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 };
+    if is_sealed(&bytes[start..]) {
+        return match map.vault().open(&bytes[start..]) {
+            Ok(opened) => match std::str::from_utf8(&opened) {
+                Ok(text) => Ok(map.add_secret(path, text)),
+                Err(_) => Err(failed("what is encrypted in it is not UTF-8 text")),
+            },
+            Err(error) => {
+                let problem = Diagnostic::error("encrypted-file", format!("cannot read `{shown}`: {error}"));
+                Err(Box::new(problem.hint(error.hint())))
+            }
+        };
+    }
     match std::str::from_utf8(&bytes[start..]) {
         Ok(text) => Ok(map.add(path, text)),
         Err(error) => {
@@ -44,7 +57,7 @@ pub fn load(map: &SourceMap, path: &Path) -> Result<FileId, Box<Diagnostic>> {
             Err(Box::new(
                 Diagnostic::error("not-utf8", format!("`{shown}` is not UTF-8 text"))
                     .at(Span { file, start: at, end: at + replacement }, "this byte is not UTF-8")
-                    .hint("save the file as UTF-8; encrypted or binary files cannot be read here"),
+                    .hint("save the file as UTF-8; binary files cannot be read here"),
             ))
         }
     }

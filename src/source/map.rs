@@ -3,6 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, RwLock};
 
+use crate::vault::Vault;
+
 /// A file that was read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct FileId(u32);
@@ -35,22 +37,44 @@ struct SourceFile {
     line_starts: Vec<u32>,
     /// A copy in which something is hidden: it is not found by its path.
     masked: bool,
+    secret: bool,
 }
 
 /// All files that were read in this run. Cheap to clone; only grows.
 #[derive(Debug, Clone, Default)]
 pub struct SourceMap {
     files: Arc<RwLock<Vec<Arc<SourceFile>>>>,
+    vault: Arc<Vault>,
 }
 
 impl SourceMap {
+    /// No file yet; encrypted ones will be opened with these passwords.
+    pub fn new(vault: Arc<Vault>) -> Self {
+        Self { files: Arc::default(), vault }
+    }
+
+    /// What opens encrypted files and values.
+    pub fn vault(&self) -> &Arc<Vault> {
+        &self.vault
+    }
+
     /// Adds a file's text (also text without a file: `path` is then a name like `<extra vars>`).
     pub fn add(&self, path: &Path, text: impl Into<Arc<str>>) -> FileId {
+        self.add_file(path, text.into(), false)
+    }
+
+    /// Adds a file that is encrypted on disk: its text is never shown.
+    pub fn add_secret(&self, path: &Path, text: impl Into<Arc<str>>) -> FileId {
         let text = text.into();
+        self.vault.redactor().learn_lines(&text);
+        self.add_file(path, text, true)
+    }
+
+    fn add_file(&self, path: &Path, text: Arc<str>, secret: bool) -> FileId {
         let mut line_starts = vec![0];
         line_starts.extend(text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n').map(|(at, _)| at as u32 + 1));
         let mut files = self.files.write().expect("no thread panics while adding a file");
-        files.push(Arc::new(SourceFile { path: path.to_owned(), text, line_starts, masked: false }));
+        files.push(Arc::new(SourceFile { path: path.to_owned(), text, line_starts, masked: false, secret }));
         FileId(files.len() as u32 - 1)
     }
 
@@ -69,7 +93,13 @@ impl SourceMap {
             bytes[range].iter_mut().filter(|byte| **byte != b'\n').for_each(|byte| *byte = b'*');
         }
         let text: Arc<str> = String::from_utf8_lossy(&bytes).into();
-        let copy = SourceFile { path: file.path.clone(), text, line_starts: file.line_starts.clone(), masked: true };
+        let copy = SourceFile {
+            path: file.path.clone(),
+            text,
+            line_starts: file.line_starts.clone(),
+            masked: true,
+            secret: file.secret,
+        };
         let mut files = self.files.write().expect("no thread panics while adding a file");
         files.push(Arc::new(copy));
         FileId(files.len() as u32 - 1)
@@ -82,6 +112,11 @@ impl SourceMap {
     /// The path under which the file was added.
     pub fn path(&self, id: FileId) -> PathBuf {
         self.file(id).path.clone()
+    }
+
+    /// Whether it is encrypted on disk.
+    pub fn is_secret(&self, id: FileId) -> bool {
+        self.file(id).secret
     }
 
     /// The whole text.

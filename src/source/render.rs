@@ -125,8 +125,20 @@ fn windows(diagnostic: &Diagnostic, map: &SourceMap) -> Vec<Window> {
     groups.into_iter().map(|places| window(&places, map)).collect()
 }
 
+/// In place of a line of a file that is encrypted on disk.
+const UNSEEN: &str = "(the file is encrypted: not shown)";
+
 fn window(places: &[Place<'_>], map: &SourceMap) -> Window {
     let file = places[0].span.file;
+    if map.is_secret(file) {
+        let mark = |place: &Place<'_>| Mark { primary: place.primary, range: 0..UNSEEN.len(), label: visible(place.label) };
+        return Window {
+            path: visible(&map.path(file).display().to_string()),
+            first_line: places[0].line,
+            text: UNSEEN.to_owned(),
+            marks: places.iter().map(mark).collect(),
+        };
+    }
     let source = map.text(file);
     let line_start = |at: usize| source[..at].rfind('\n').map_or(0, |found| found + 1);
     let line_end = |at: usize| source[at..].find('\n').map_or(source.len(), |found| at + found);

@@ -12,6 +12,7 @@ use super::mend::Mended;
 use super::node::{Mapping, Node, NodeValue, Style};
 use super::syntax::{self, Problem};
 use super::{json, merge, scalar};
+use crate::vault::Redactor;
 
 /// How much a document may ask for.
 #[derive(Debug, Clone, Copy)]
@@ -33,6 +34,8 @@ impl Default for Limits {
 const MAX_MENDS: usize = 100;
 /// Bytes read again behind mistakes, in all.
 const MAX_REREAD: usize = 32 << 20;
+/// Smaller numbers in encrypted files are ports, counts and times, not secrets.
+const SHORTEST_NUMBER: i64 = 100_000;
 
 /// Reads the documents of one file (usually one). Never stops at the first problem that it can
 /// step over; where it stepped over an error, what it returns is good for finding more problems.
@@ -56,6 +59,26 @@ pub fn parse_one(map: &SourceMap, file: FileId) -> (Node, Diagnostics) {
 
 /// Reads the documents of one file within the given limits.
 pub fn parse_within(map: &SourceMap, file: FileId, limits: Limits) -> (Vec<Node>, Diagnostics) {
+    let (documents, diagnostics) = read(map, file, limits);
+    if map.is_secret(file) {
+        documents.iter().filter(|node| node.as_map().is_some()).for_each(|node| learn(node, map.vault().redactor()));
+    }
+    (documents, diagnostics)
+}
+
+/// Values of an encrypted file are secrets, if it holds variables; tasks are not, and hiding their
+/// words would hide half of what a run says.
+fn learn(node: &Node, redactor: &Redactor) {
+    match &node.value {
+        NodeValue::Str(text, _) | NodeValue::Unsafe(text) => redactor.learn(text),
+        NodeValue::Int(number) if number.abs() >= SHORTEST_NUMBER => redactor.learn(&number.to_string()),
+        NodeValue::List(items) => items.iter().for_each(|item| learn(item, redactor)),
+        NodeValue::Map(map) => map.entries.iter().for_each(|(_, value)| learn(value, redactor)),
+        _ => {}
+    }
+}
+
+fn read(map: &SourceMap, file: FileId, limits: Limits) -> (Vec<Node>, Diagnostics) {
     let original = map.text(file);
     if let Some(node) = json::parse(file, &original, limits) {
         return (vec![node], Diagnostics::default());

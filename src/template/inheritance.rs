@@ -122,8 +122,7 @@ impl Interpreter<'_> {
     }
 
     fn load(&self, path: &Path) -> Res<(Self, Arc<Template>)> {
-        let text = std::fs::read_to_string(path)
-            .map_err(|error| fail(format!("cannot read the template `{}`: {error}", path.display())))?;
+        let text = super::lookups::files::read(self.runtime, path)?;
         let options = self.around.home.as_ref().map_or_else(FileOptions::default, |home| home.options.clone());
         // Without a source map (in a playbook's value) places in the other file cannot be shown.
         let nowhere = crate::source::SourceMap::default();

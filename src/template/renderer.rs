@@ -14,6 +14,7 @@ use super::val::{Res, Val};
 use super::{FileOptions, Truth};
 use crate::source::{FileId, Node, NodeValue, SourceMap, Span, Style};
 use crate::vars::{Definition, Scope, Value};
+use crate::vault::Vault;
 
 /// What rendering needs from outside; the library reads no environment itself.
 #[derive(Debug, Clone, Default)]
@@ -22,6 +23,8 @@ pub struct RenderSettings {
     pub environment: BTreeMap<String, String>,
     /// The directory that relative paths of lookups start from when nothing nearer has the file.
     pub base: PathBuf,
+    /// What opens encrypted values and files.
+    pub vault: Arc<Vault>,
 }
 
 /// Compiled templates of one kind are dropped together when there are more than this.

@@ -324,6 +324,7 @@ fn project(files: &[(&str, &str)]) -> (tempfile::TempDir, Bench) {
     bench.renderer = Renderer::new(RenderSettings {
         environment: [("HOME".to_owned(), "/home/me".to_owned())].into(),
         base: PathBuf::from("/nonexistent"),
+        ..RenderSettings::default()
     });
     (directory, bench)
 }

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use super::error::{Absent, Among, Fault, TemplateError, TemplateErrorKind, fail};
 use super::eval::Interpreter;
+use super::filters::vault::closed;
 use super::place::Place;
 use super::renderer::Shared;
 use super::val::{Dict, Lazy, Res, Val};
@@ -193,11 +194,11 @@ impl Runtime {
                 return self.text(context, text, &Place::of_node(node));
             }
             NodeValue::Str(text, _) => Val::Str(Arc::clone(text)),
-            NodeValue::Vault(_) => {
-                let error =
-                    TemplateError::new(TemplateErrorKind::Failed, "this value is encrypted, and nothing has decrypted it");
-                return Err(TemplateError { span: Some(node.span), ..error }.into());
-            }
+            // Its content is data: never a template.
+            NodeValue::Vault(sealed) => match self.shared.settings.vault.text(sealed) {
+                Ok(text) => Val::Str(text),
+                Err(error) => return Err(closed(&error).at(Some(node.span))),
+            },
             NodeValue::List(items) => Val::list(items.iter().map(|item| self.part(context, item)).collect()),
             NodeValue::Map(map) => {
                 let entry = |(key, value): &(Node, Node)| Ok((node_key(key)?, self.part(context, value)));

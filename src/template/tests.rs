@@ -134,11 +134,16 @@ static TESTS: &[Test] = &[
     test("url", |it, input, args| uri(it.runtime, &input, args, &["ftp", "http", "https"], true)),
     test("uri", |it, input, args| uri(it.runtime, &input, args, &[], false)),
     test("urn", |it, input, _| Ok(it.runtime.string(&input)?.to_lowercase().starts_with("urn:"))),
-    test("vault_encrypted", |_, input, _| Ok(input.as_str().is_some_and(|text| text.starts_with("$ANSIBLE_VAULT;")))),
+    // The value of a `!vault` is one; text that was made of it, or that is encrypted text, is none.
+    test("vault_encrypted", |it, input, _| {
+        Ok(matches!(&input, Val::Str(text) if it.runtime.shared.settings.vault.sealed_form(text).is_some()))
+    }),
     test("vaulted_file", |it, input, _| {
         let path = it.runtime.string(&input)?;
-        let text = std::fs::read(&*path).map_err(|error| fail(format!("cannot read `{path}`: {error}")))?;
-        Ok(text.starts_with(b"$ANSIBLE_VAULT;"))
+        let mut start = [0; 16];
+        let read = std::fs::File::open(&*path).and_then(|mut file| std::io::Read::read(&mut file, &mut start));
+        let read = read.map_err(|error| fail(format!("cannot read `{path}`: {error}")))?;
+        Ok(crate::vault::is_sealed(&start[..read]))
     }),
 ];
 

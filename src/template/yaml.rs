@@ -9,6 +9,7 @@ use super::val::Res;
 use crate::source::yaml::{Limits, parse_within};
 use crate::source::{Node, NodeValue, SourceMap, scalar};
 use crate::vars::{Key, Map, Value, python};
+use crate::vault::Vault;
 
 /// Options of `yaml.dump`.
 #[derive(Debug, Clone)]
@@ -20,11 +21,13 @@ pub(super) struct Layout {
     pub(super) flow: Option<bool>,
     pub(super) explicit_start: bool,
     pub(super) explicit_end: bool,
+    /// Values that it opened are written in their encrypted form, as `!vault`.
+    pub(super) vault: Option<Arc<Vault>>,
 }
 
 impl Default for Layout {
     fn default() -> Self {
-        Self { indent: 2, width: 80, sort_keys: true, flow: None, explicit_start: false, explicit_end: false }
+        Self { indent: 2, width: 80, sort_keys: true, flow: None, explicit_start: false, explicit_end: false, vault: None }
     }
 }
 
@@ -258,7 +261,28 @@ impl Emitter<'_> {
         self.indicator("}", false, false, false);
     }
 
+    /// A value of the vault, still encrypted.
+    fn sealed(&mut self, sealed: &str) {
+        self.indicator("!vault", true, false, false);
+        if self.flow_level > 0 {
+            return self.double_quoted(sealed, false);
+        }
+        self.put(" |");
+        for line in sealed.trim_end().lines() {
+            self.line_break();
+            self.write_indent();
+            self.put(line);
+        }
+        self.whitespace = false;
+        self.indention = false;
+    }
+
     fn scalar(&mut self, value: &Value, simple_key: bool) {
+        if let (Value::Str(text), false, Some(vault)) = (value, simple_key, &self.layout.vault)
+            && let Some(sealed) = vault.sealed_form(text)
+        {
+            return self.sealed(&sealed);
+        }
         let (text, is_text) = scalar_text(value);
         let found = Analysis::of(&text);
         let plain_reads_back = !is_text

@@ -13,4 +13,5 @@ mod links;
 mod plan;
 mod project;
 mod support;
+mod vault;
 mod workloads;

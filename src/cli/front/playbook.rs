@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Parser;
-use stead::playbook::{TagSelection, start_at};
+use stead::playbook::start_at;
 use stead::run::event::RunMode;
 
 use super::super::complain;
@@ -63,7 +63,7 @@ impl PlaybookCli {
         let Ok(mut prepared) = prepare::prepare(&Written::files(&self.playbooks), &self.hosts, None) else {
             return ExitCode::from(exit::UNREACHABLE);
         };
-        let tags = TagSelection { only: self.tags.clone(), skip: self.skip_tags.clone() };
+        let tags = prepare::tags(&self.tags, &self.skip_tags, &prepared);
         if self.list_hosts || self.list_tasks || self.list_tags || self.syntax_check {
             let wanted = list::Wanted { hosts: self.list_hosts, tasks: self.list_tasks, tags: self.list_tags };
             return list::print(&prepared, &wanted, &tags, self.hosts.limit.as_deref());
@@ -83,9 +83,11 @@ impl PlaybookCli {
             return ExitCode::from(exit::ERROR);
         };
         settings.allow_no_hosts = true;
-        let shows_skipped = prepared.environment.flag("ANSIBLE_DISPLAY_SKIPPED_HOSTS").unwrap_or(true);
-        let options = AnsibleOptions::new(self.hosts.verbose, self.diff, shows_skipped);
-        let reporting = Reporting { sinks: Sinks(vec![Box::new(Ansible::new(options))]), history: Some(Path::new(HISTORY)) };
+        let config = &prepared.environment.config;
+        let shows_skipped = config.flag("display_skipped_hosts").unwrap_or(true);
+        let options = AnsibleOptions::new(self.hosts.verbosity(config), self.diff, shows_skipped);
+        let history = config.path("history").unwrap_or(Path::new(HISTORY)).to_owned();
+        let reporting = Reporting { sinks: Sinks(vec![Box::new(Ansible::new(options))]), history: Some(&history) };
         match execute(prepared, settings, reporting) {
             Ok(summary) => exit::code(&summary),
             Err(_) => ExitCode::from(exit::ERROR),

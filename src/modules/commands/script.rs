@@ -27,6 +27,8 @@ args! {
         removes: Option<PathBuf>,
         /// Program that runs it, e.g. `/usr/bin/python3`; otherwise its first line decides.
         executable: Option<String>,
+        /// Whether a script that is encrypted with Ansible Vault is decrypted (by the controller).
+        decrypt: bool = true,
         /// Set by the controller: digest and size of the script.
         stead_source: Option<Map<String, Value>>,
         /// Set by the controller: name of the script without directory.

@@ -18,8 +18,8 @@ use super::config::Options;
 use super::connection::Gate;
 use crate::session::error::SessionError;
 use crate::session::process::readable;
-use crate::session::secret::Secret;
 use crate::session::target::{SessionSettings, Target};
+use crate::vault::Secret;
 
 /// Most keys of an agent that are offered: servers count them as failures.
 const MOST_AGENT_KEYS: usize = 5;

@@ -100,7 +100,10 @@ fn to_yaml(it: &Interpreter<'_>, input: &Val, args: &mut Args, nice: bool) -> Re
     if !named_flag(runtime, args, "allow_unicode", true)? {
         return Err(fail("`allow_unicode=false` is not supported"));
     }
-    args.named("dump_vault_tags");
+    // `!vault` values stay encrypted, as ansible-core writes them.
+    if named_flag(runtime, args, "dump_vault_tags", true)? {
+        layout.vault = Some(std::sync::Arc::clone(&runtime.shared.settings.vault));
+    }
     let text = yaml::write(&value, &layout);
     runtime.bytes(text.len())?;
     Ok(Val::str(text))

@@ -1,7 +1,7 @@
 //! Filters about what a value is: `default`, `mandatory`, `bool`, `ternary`, `type_debug` ...
 
 use super::{Filter, filter, flag, raw, text};
-use crate::template::error::{TemplateError, TemplateErrorKind, fail};
+use crate::template::error::{TemplateError, TemplateErrorKind};
 use crate::template::eval::Interpreter;
 use crate::template::val::{Args, Res, Val};
 
@@ -18,8 +18,6 @@ pub(super) const FILTERS: &[Filter] = &[
     raw("ternary", ternary),
     filter("type_debug", |_, input, _| Ok(Val::str(input.type_name()))),
     raw("undef", |_, input, _| Ok(input)),
-    filter("unvault", |_, _, _| Err(fail("decrypting in a template is not supported yet"))),
-    filter("vault", |_, _, _| Err(fail("encrypting in a template is not supported yet"))),
     filter("json_query", |_, _, _| Err(community("json_query", "community.general"))),
     filter("ipaddr", |_, _, _| Err(community("ipaddr", "ansible.utils"))),
     filter("ipwrap", |_, _, _| Err(community("ipwrap", "ansible.utils"))),

@@ -13,6 +13,7 @@ mod select;
 mod sets;
 pub(super) mod text;
 mod urls;
+pub(super) mod vault;
 
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
@@ -42,7 +43,7 @@ const fn raw(name: &'static str, run: Run) -> Filter {
     Filter { name, run, raw: true }
 }
 
-const FAMILIES: [&[Filter]; 13] = [
+const FAMILIES: [&[Filter]; 14] = [
     crypto::FILTERS,
     data::FILTERS,
     defaults::FILTERS,
@@ -56,6 +57,7 @@ const FAMILIES: [&[Filter]; 13] = [
     sets::FILTERS,
     text::FILTERS,
     urls::FILTERS,
+    vault::FILTERS,
 ];
 
 /// The name without `ansible.builtin.` (or the older `ansible.legacy.`).

@@ -4,15 +4,16 @@ use std::path::{Path, PathBuf};
 
 use super::{Lookup, candidates, flattened, lookup, project_file};
 use crate::template::FileOptions;
-use crate::template::error::{Fault, fail};
+use crate::template::error::{Fault, TemplateError, TemplateErrorKind, fail};
 use crate::template::eval::{Home, Interpreter, Surroundings};
 use crate::template::place::Place;
 use crate::template::runtime::Runtime;
 use crate::template::val::{Args, Res, Val};
+use crate::vault::is_sealed;
 
 pub(super) const LOOKUPS: &[Lookup] = &[
     lookup("file", file),
-    lookup("unvault", file),
+    lookup("unvault", unvault),
     lookup("template", template),
     lookup("fileglob", file_glob),
     lookup("first_found", first_found),
@@ -22,8 +23,21 @@ fn option(runtime: &Runtime, args: &mut Args, name: &str, default: bool) -> Res<
     args.named(name).map_or(Ok(default), |value| runtime.truth(&value))
 }
 
-fn read(path: &Path) -> Res<String> {
+/// The text of a file of the project, decrypted if it is encrypted.
+pub(in crate::template) fn read(runtime: &Runtime, path: &Path) -> Res<String> {
     let bytes = std::fs::read(path).map_err(|error| fail(format!("cannot read `{}`: {error}", path.display())))?;
+    let bytes = if is_sealed(&bytes) {
+        let vault = &runtime.shared.settings.vault;
+        let opened = vault.open(&bytes).map_err(|error| {
+            let message = format!("cannot read `{}`: {error}", path.display());
+            TemplateError::new(TemplateErrorKind::Failed, message).hint(error.hint())
+        })?;
+        vault.redactor().learn(&String::from_utf8_lossy(&opened));
+        opened.to_vec()
+    } else {
+        bytes
+    };
+    runtime.bytes(bytes.len())?;
     String::from_utf8(bytes).map_err(|_| fail(format!("`{}` is not UTF-8 text", path.display())))
 }
 
@@ -38,13 +52,20 @@ fn file(it: &Interpreter<'_>, terms: Vec<Val>, args: &mut Args) -> Res<Vec<Val>>
     for term in &terms {
         let name = runtime.string(term)?;
         let path = project_file(it, "files", &name).ok_or_else(|| not_found(&name))?;
-        let text = read(&path)?;
-        runtime.bytes(text.len())?;
-        if text.starts_with("$ANSIBLE_VAULT;") {
-            return Err(fail(format!("`{}` is encrypted: decrypting in a lookup is not supported yet", path.display())));
-        }
+        let text = read(runtime, &path)?;
         let text = if left { text.trim_start() } else { &text };
         out.push(Val::str(if right { text.trim_end() } else { text }));
+    }
+    Ok(out)
+}
+
+/// Like `file`, but nothing is stripped.
+fn unvault(it: &Interpreter<'_>, terms: Vec<Val>, _: &mut Args) -> Res<Vec<Val>> {
+    let mut out = Vec::new();
+    for term in &terms {
+        let name = it.runtime.string(term)?;
+        let path = project_file(it, "files", &name).ok_or_else(|| not_found(&name))?;
+        out.push(Val::str(read(it.runtime, &path)?));
     }
     Ok(out)
 }
@@ -82,7 +103,7 @@ fn template(it: &Interpreter<'_>, terms: Vec<Val>, args: &mut Args) -> Res<Vec<V
         let path = project_file(it, "templates", &name).ok_or_else(|| not_found(&name))?;
         let nowhere = crate::source::SourceMap::default();
         let map = runtime.map.as_ref().unwrap_or(&nowhere);
-        let text: std::sync::Arc<str> = read(&path)?.into();
+        let text: std::sync::Arc<str> = read(runtime, &path)?.into();
         let (file, compiled) = runtime.shared.file_template(map, &path, std::sync::Arc::clone(&text), None, &options).map_err(
             |error| match runtime.map {
                 Some(_) => Fault::from(error),

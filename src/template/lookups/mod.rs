@@ -1,7 +1,7 @@
 //! Lookups: `lookup('name', ...)`, `query(...)`. They look at the controller, never at hosts, and
 //! what they bring is data.
 
-mod files;
+pub(super) mod files;
 mod lists;
 mod system;
 mod tables;

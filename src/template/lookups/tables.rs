@@ -21,9 +21,7 @@ fn options(it: &Interpreter<'_>, term: &Val, args: &[(std::sync::Arc<str>, Val)]
 fn read(it: &Interpreter<'_>, name: &str) -> Res<String> {
     let path = project_file(it, "files", name)
         .ok_or_else(|| fail(format!("there is no file `{name}` where files of the project are searched")))?;
-    let text = std::fs::read_to_string(&path).map_err(|error| fail(format!("cannot read `{}`: {error}", path.display())))?;
-    it.runtime.bytes(text.len())?;
-    Ok(text)
+    super::files::read(it.runtime, &path)
 }
 
 fn is_true(text: &str) -> bool {
