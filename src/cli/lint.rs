@@ -124,7 +124,7 @@ impl Lint {
     }
 
     fn look(&self, selection: Selection) -> Result<(Report, SourceMap), ExitCode> {
-        let read = prepare::for_lint(&self.inventory, &self.extra_vars, &self.vault)?;
+        let read = prepare::for_lint(&self.paths, &self.inventory, &self.extra_vars, &self.vault)?;
         let tags = TagSelection { only: self.tags.clone(), skip: self.skip_tags.clone() };
         let request = Request {
             paths: self.paths.clone(),

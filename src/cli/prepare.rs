@@ -88,7 +88,13 @@ struct Reading {
 }
 
 /// From arguments, settings and passwords to what reads playbooks.
-fn reading(environment: Environment, directory: &Path, vault: &VaultArgs, given: &[String]) -> Result<Reading, ExitCode> {
+fn reading(
+    environment: Environment,
+    directory: &Path,
+    vault: &VaultArgs,
+    given: &[String],
+    roles: Vec<PathBuf>,
+) -> Result<Reading, ExitCode> {
     let vault = Arc::new(environment.vault(vault)?);
     let map = SourceMap::new(Arc::clone(&vault));
     let mut diagnostics = Diagnostics::default();
@@ -96,10 +102,11 @@ fn reading(environment: Environment, directory: &Path, vault: &VaultArgs, given:
     let render_settings = RenderSettings { environment: environment.variables.clone(), base: directory.to_owned(), vault };
     let renderer = Arc::new(Renderer::new(render_settings));
     let usual = ["~/.ansible/roles", "/usr/share/ansible/roles", "/etc/ansible/roles"];
-    let roles_path = match environment.config.paths("roles_path") {
+    let mut roles_path = match environment.config.paths("roles_path") {
         Some(paths) => paths.to_vec(),
         None => usual.iter().map(|path| environment.expand(path)).collect(),
     };
+    roles_path.extend(roles);
     let play_defaults = Arc::new(environment.config.play_defaults(&map));
     let settings = LoadSettings { roles_path, extra_vars: Arc::clone(&extra_vars), play_defaults };
     let loader = Arc::new(Loader::new(map.clone(), Arc::new(actions::catalog()), settings, Arc::clone(&renderer)));
@@ -117,9 +124,15 @@ pub(crate) struct LintStart {
 }
 
 /// Like [`prepare`], for a look at files alone.
-pub(crate) fn for_lint(inventories: &[String], given: &[String], vault: &VaultArgs) -> Result<LintStart, ExitCode> {
+pub(crate) fn for_lint(
+    paths: &[PathBuf],
+    inventories: &[String],
+    given: &[String],
+    vault: &VaultArgs,
+) -> Result<LintStart, ExitCode> {
     let environment = Environment::read()?;
-    let Reading { map, mut diagnostics, extra_vars, loader, .. } = reading(environment, Path::new("."), vault, given)?;
+    let Reading { map, mut diagnostics, extra_vars, loader, .. } =
+        reading(environment, Path::new("."), vault, given, lint::role_directories(paths))?;
     let (inventory, found) = Inventory::load(&map, inventories);
     diagnostics.extend(found);
     if show(&diagnostics, &map) {
@@ -137,7 +150,7 @@ pub(crate) fn prepare(playbooks: &[Written], hosts: &HostArgs, lab: Option<u16>)
         environment.tell_what_has_no_effect();
     }
     let Reading { environment, map, mut diagnostics, extra_vars, renderer, loader } =
-        reading(environment, &directory, &hosts.vault, &hosts.extra_vars)?;
+        reading(environment, &directory, &hosts.vault, &hosts.extra_vars, Vec::new())?;
     let read: Vec<Playbook> = playbooks
         .iter()
         .map(|written| {

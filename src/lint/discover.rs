@@ -40,6 +40,28 @@ pub(super) fn directory(root: &Path, loader: &Loader, diagnostics: &mut Diagnost
     }
 }
 
+/// Where the roles of directories lie: a playbook anywhere in them may use each of them.
+pub fn role_directories(paths: &[PathBuf]) -> Vec<PathBuf> {
+    let mut found: Vec<PathBuf> = Vec::new();
+    for root in paths.iter().filter(|path| path.is_dir()) {
+        let mut files = Vec::new();
+        collect(root, 0, &mut files);
+        for file in files {
+            let is_main = file.file_stem().is_some_and(|stem| stem == "main");
+            let Some(part) = file.parent().filter(|part| is_main && (part.ends_with("tasks") || part.ends_with("meta"))) else {
+                continue;
+            };
+            if let Some(beside) = part.parent().and_then(Path::parent)
+                && !found.iter().any(|known| known == beside)
+            {
+                found.push(beside.to_owned());
+            }
+        }
+    }
+    found.sort();
+    found
+}
+
 /// One file, by where it lies below `root`.
 pub(super) fn file(path: &Path, root: &Path, loader: &Loader, diagnostics: &mut Diagnostics, found: &mut Found) {
     if !found.seen.insert(path.to_owned()) {
@@ -123,7 +145,10 @@ fn is_role(path: &Path) -> bool {
 fn is_playbook(node: &Node) -> bool {
     let names = ["hosts", "import_playbook", "ansible.builtin.import_playbook"];
     node.as_list().is_some_and(|items| {
-        items.iter().any(|item| item.as_map().is_some_and(|map| names.iter().any(|name| map.get(name).is_some())))
+        items.iter().any(|item| {
+            // Rulebooks name hosts too.
+            item.as_map().is_some_and(|map| names.iter().any(|name| map.get(name).is_some()) && map.get("rules").is_none())
+        })
     })
 }
 

@@ -17,6 +17,7 @@ mod text;
 mod variables;
 
 pub use check::{Request, before_run, included, lint};
+pub use discover::role_directories;
 pub use known::known_names;
 pub use report::Report;
 pub use rule::Rule;

@@ -55,6 +55,8 @@ pub struct Keywords {
     pub remote_user: Option<Node>,
     /// At which port.
     pub port: Option<Node>,
+    /// Collections in which modules without one in their name are looked for.
+    pub collections: Option<Node>,
 }
 
 /// Names of the shared keywords.
@@ -130,6 +132,7 @@ impl Keywords {
             connection: get("connection"),
             remote_user: get("remote_user"),
             port: get("port"),
+            collections: get("collections"),
         }
     }
 
@@ -172,6 +175,7 @@ impl Keywords {
             connection,
             remote_user,
             port,
+            collections,
         )
     }
 }

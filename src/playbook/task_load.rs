@@ -82,6 +82,8 @@ impl Loader {
         let mut roots = vec![place.directory.clone()];
         if let Some(role) = &place.role {
             roots.push(role.path.join(if place.handlers { "handlers" } else { "tasks" }));
+            // A role's handlers find its files of tasks too.
+            roots.push(role.path.join("tasks"));
             roots.push(role.path.clone());
         }
         roots.push(place.playbook.join("tasks"));
@@ -243,7 +245,7 @@ impl Loader {
         let plain = names::plain(written);
         let entry = self.catalog.find(plain);
         let near = || suggest::nearest(plain, self.catalog.names());
-        if entry.is_none() && modules::is_slip(written, near()) && !is_custom(written, place) {
+        if entry.is_none() && modules::is_slip(written, near()) && !(near().is_none() && is_elsewhere(written, map, place)) {
             let mut problem = Diagnostic::error("unknown-module", format!("no module named `{written}`")).at(span, "used here");
             let keyword_near = suggest::did_you_mean(written, keywords::SHARED.iter().chain(TASK_ONLY).copied());
             if let Some(hint) = suggest::did_you_mean(plain, self.catalog.names()).or(keyword_near) {
@@ -355,8 +357,11 @@ impl Loader {
     }
 }
 
-/// Whether the project brings a module of this name along, in `library/`.
-fn is_custom(name: &str, place: &Place) -> bool {
+/// Whether a module of this name may come with the project, in `library/`, or with a collection that it names.
+fn is_elsewhere(name: &str, map: &Mapping, place: &Place) -> bool {
+    if map.get("collections").is_some() || place.outer.collections.is_some() {
+        return true;
+    }
     let roots = [Some(&place.playbook), place.role.as_ref().map(|role| &role.path)];
     roots
         .into_iter()

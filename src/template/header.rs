@@ -30,6 +30,8 @@ fn set(options: &mut FileOptions, setting: &str) -> Result<(), TemplateError> {
     let text = || value.trim().trim_matches(['\'', '"']).replace("\\n", "\n").replace("\\r", "\r");
     let flag = || match value.trim().to_lowercase().as_str() {
         "true" | "1" => Ok(true),
+        // As Python reads it: text, which holds unless it is empty.
+        text if text.len() >= 2 && text.starts_with(['\'', '"']) && text.ends_with(['\'', '"']) => Ok(text.len() > 2),
         "false" | "0" => Ok(false),
         other => Err(refuse(format!("`{other}` in the `#jinja2:` line is not true or false"))),
     };

@@ -12,6 +12,9 @@ use stead::source::{Node, SourceMap, yaml};
 
 use super::support::{files, root, say};
 
+/// So much of ansible-core's message is recorded.
+const MOST_LINES: usize = 24;
+
 struct Case {
     path: PathBuf,
     title: String,
@@ -91,7 +94,14 @@ impl Case {
             let kept = text.lines().filter(|line| !line.trim().is_empty() && !noise.iter().any(|word| line.starts_with(word)));
             lines.extend(kept.map(|line| line.trim_end().to_owned()));
         }
-        lines.join("\n") + "\n"
+        let cut = |line: &String| {
+            if line.chars().count() > 200 { line.chars().take(200).chain(['…']).collect() } else { line.clone() }
+        };
+        let mut kept: Vec<String> = lines.iter().take(MOST_LINES).map(cut).collect();
+        if lines.len() > MOST_LINES {
+            kept.push(format!("… and {} more lines", lines.len() - MOST_LINES));
+        }
+        kept.join("\n") + "\n"
     }
 
     /// Writes the case with another recording.

@@ -370,7 +370,16 @@ fn projects() -> Vec<(tempfile::TempDir, Look, String)> {
 }
 
 /// True findings in the scenarios, which are there on purpose: page, rule.
-const ON_PURPOSE: &[(&str, &str)] = &[("failures.md", "ignore-errors")];
+const ON_PURPOSE: &[(&str, &str)] = &[
+    ("handlers.md", "risky-file-permissions"),
+    ("hosts.md", "risky-file-permissions"),
+    ("includes.md", "ignore-errors"),
+    ("secrets.md", "risky-file-permissions"),
+    ("unknown.md", "no-changed-when"),
+    ("unknown.md", "risky-file-permissions"),
+    ("variables.md", "ignore-errors"),
+    ("variables.md", "undefined-variable"),
+];
 
 #[test]
 fn nothing_is_found_in_what_is_right() {

@@ -35,7 +35,8 @@ pub(crate) struct Look {
 pub(crate) fn look(look: &Look) -> (Report, SourceMap) {
     let map = SourceMap::default();
     let renderer = Arc::new(Renderer::new(RenderSettings::default()));
-    let loader = Loader::new(map.clone(), Arc::new(actions::catalog()), LoadSettings::default(), renderer);
+    let settings = LoadSettings { roles_path: lint::role_directories(&look.paths), ..LoadSettings::default() };
+    let loader = Loader::new(map.clone(), Arc::new(actions::catalog()), settings, renderer);
     let known = match &look.inventory {
         Some(path) => {
             let (mut inventory, _) = Inventory::load(&map, &[path.display().to_string()]);

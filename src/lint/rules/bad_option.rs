@@ -37,7 +37,7 @@ fn check(seen: &Seen, project: &Project<'_>, found: &mut Diagnostics) {
         literal_options(task).into_iter().filter(|(name, _)| options::is_known(entry, name)).collect();
     for error in (entry.check)(&literals) {
         let Some((_, node)) = options::given(task, entry, &error.option) else { continue };
-        if literal(node).is_none() {
+        if literal(node).is_none() || options::is_refused(&error) {
             continue;
         }
         let text = format!("option `{}` of `{}`: {}", error.option, task.action.written, error.problem);

@@ -6,7 +6,7 @@ use crate::lint::rule::{Check, Rule};
 use crate::lint::follow::Seen;
 use crate::lint::text;
 use crate::playbook::{Loader, Task};
-use crate::source::{Diagnostic, Diagnostics, Severity};
+use crate::source::{Diagnostic, Diagnostics, Node, Severity, suggest};
 use std::path::PathBuf;
 
 /// The rule.
@@ -56,26 +56,52 @@ fn check(view: &PlayView, project: &Project<'_>, found: &mut Diagnostics) {
         let Some(name) = entry.as_str().filter(|name| !text::has_template(name)) else { continue };
         let directory = &view.play.directory;
         if !directory.join(name).exists() && !directory.join("vars").join(name).exists() {
-            found.push(Diagnostic::error("missing-file", format!("no file of variables `{name}`")).at(entry.span, "named here"));
+            // What is secret is perhaps kept elsewhere and put there for the run.
+            let text = format!("no file of variables `{name}`");
+            let before_run = project.corpus.files.is_empty();
+            let problem = if before_run { Diagnostic::error("missing-file", text) } else { Diagnostic::warning("missing-file", text) };
+            found.push(problem.at(entry.span, "named here"));
         }
     }
+}
+
+/// Whether a play perhaps makes files on this machine before it needs them.
+fn makes_files_here(view: &PlayView) -> bool {
+    let is_here = |node: &Node| matches!(node.as_str(), Some("localhost" | "127.0.0.1" | "::1" | "local"));
+    is_here(&view.play.hosts)
+        || view.play.keywords.connection.as_ref().is_some_and(is_here)
+        || view.all().any(|task| {
+            &*task.action.module == "fetch" || task.keywords.delegate_to.is_some() || task.keywords.connection.as_ref().is_some_and(is_here)
+        })
 }
 
 fn one(seen: &Seen, view: &PlayView, loader: &Loader, found: &mut Diagnostics) {
     let Some(folder) = folder(&seen.task) else { return };
     let Some(node) = source(&seen.task) else { return };
     for name in text::each(loader, &seen.task, node).unwrap_or_default() {
-        if name.starts_with('~') || text::has_template(&name) || name.is_empty() {
+        if name.starts_with(['~', '/']) || text::has_template(&name) || name.is_empty() {
             continue;
         }
         if candidates(&seen.task, view, folder, &name).iter().all(|path| !path.exists()) {
-            found.push(
-                Diagnostic::error("missing-file", format!("no file `{name}` in the project"))
-                    .at(node.span, "named here")
-                    .hint(format!("put it into `{folder}/` beside the playbook or in the role")),
-            );
+            let text = format!("no file `{name}` in the project");
+            let is_sure = !makes_files_here(view);
+            let problem = if is_sure { Diagnostic::error("missing-file", text) } else { Diagnostic::warning("missing-file", text) };
+            let hint = near(&candidates(&seen.task, view, folder, &name), &name)
+                .unwrap_or_else(|| format!("put it into `{folder}/` beside the playbook or in the role"));
+            found.push(problem.at(node.span, "named here").hint(hint));
         }
     }
+}
+
+/// A file with a name like this where it was looked for.
+fn near(candidates: &[PathBuf], name: &str) -> Option<String> {
+    let (folder, file) = name.rsplit_once('/').map_or(("", name), |(folder, file)| (folder, file));
+    let directories = candidates.iter().filter_map(|path| path.parent());
+    let entries = directories.filter_map(|directory| std::fs::read_dir(directory).ok()).flat_map(|entries| entries.flatten());
+    let names: Vec<String> = entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
+    let meant = suggest::nearest(file, names.iter().map(String::as_str))?;
+    let slash = if folder.is_empty() { "" } else { "/" };
+    Some(format!("did you mean `{folder}{slash}{meant}`?"))
 }
 
 fn source(task: &Task) -> Option<&crate::source::Node> {

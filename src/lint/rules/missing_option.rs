@@ -40,6 +40,7 @@ fn check(seen: &Seen, project: &Project<'_>, found: &mut Diagnostics) {
     let literals: serde_json::Map<_, _> =
         literal_options(task).into_iter().filter(|(name, _)| options::is_known(entry, name)).collect();
     for error in (entry.check)(&literals) {
+        let passed_on = task.action.options.iter().any(|(name, _)| options::is_passed_on(entry, name));
         let required =
             entry.fields.iter().any(|field| field.name == error.option && field.presence == Presence::Required);
         // Who misspelled it is told so, once.
@@ -49,7 +50,7 @@ fn check(seen: &Seen, project: &Project<'_>, found: &mut Diagnostics) {
                 options::is_same(entry, near, &error.option)
             })
         };
-        if required && options::given(task, entry, &error.option).is_none() && !misspelled() {
+        if required && options::given(task, entry, &error.option).is_none() && !misspelled() && !passed_on {
             found.push(
                 Diagnostic::error("missing-option", format!("`{}` needs option `{}`", task.action.written, error.option))
                     .at(task.action.span, "here")

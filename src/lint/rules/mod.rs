@@ -45,6 +45,7 @@ rules!(
     unknown_template_name,
     unnamed_task,
     unsupported_module,
+    unsupported_option,
     unused_handler,
     unused_variable,
 );

@@ -2,6 +2,7 @@
 
 use crate::playbook::{Entry, Loader, Task};
 use crate::source::{Node, Span};
+use stead_modules::args::ArgError;
 
 /// The module of a task, if its options can be checked.
 pub(super) fn checkable<'a>(task: &Task, loader: &'a Loader) -> Option<&'a Entry> {
@@ -35,6 +36,49 @@ pub(super) fn given<'a>(task: &'a Task, entry: &Entry, name: &str) -> Option<(&'
 /// Whether a name or alias means the option of this name.
 pub(super) fn is_same(entry: &Entry, given: &str, name: &str) -> bool {
     given == name || entry.fields.iter().any(|field| field.name == name && field.aliases.contains(&given))
+}
+
+/// Whether an option is one that `package` would hand on to the module of the host's package manager.
+pub(super) fn is_passed_on(entry: &Entry, name: &str) -> bool {
+    const OPTIONS: &[&str] = &[
+        "allow_downgrade",
+        "allow_unauthenticated",
+        "allowerasing",
+        "autoremove",
+        "cache_valid_time",
+        "deb",
+        "default_release",
+        "disable_excludes",
+        "disable_gpg_check",
+        "disable_plugin",
+        "disablerepo",
+        "dpkg_options",
+        "enable_plugin",
+        "enablerepo",
+        "exclude",
+        "force",
+        "install_recommends",
+        "install_weak_deps",
+        "installroot",
+        "list",
+        "lock_timeout",
+        "nobest",
+        "only_upgrade",
+        "purge",
+        "releasever",
+        "security",
+        "skip_broken",
+        "update_cache",
+        "update_only",
+        "upgrade",
+        "validate_certs",
+    ];
+    entry.name == "package" && OPTIONS.contains(&name) && !is_known(entry, name)
+}
+
+/// Whether a module knows an option and cannot do what it asks for.
+pub(super) fn is_refused(error: &ArgError) -> bool {
+    error.problem.contains("cannot be honoured")
 }
 
 /// Where an option's name stands; its value's place where it was written otherwise.

@@ -34,7 +34,7 @@ fn check(seen: &Seen, project: &Project<'_>, found: &mut Diagnostics) {
     let task = &seen.task;
     let Some(entry) = options::checkable(task, project.loader) else { return };
     for (name, node) in &task.action.options {
-        if options::is_known(entry, name) {
+        if options::is_known(entry, name) || options::is_passed_on(entry, name) {
             continue;
         }
         if &**name == "_raw_params" {

@@ -3,7 +3,8 @@
 use crate::lint::project::Project;
 use crate::lint::rule::{Check, Rule};
 use crate::lint::variables::is_given;
-use crate::source::{Diagnostic, Diagnostics, NodeValue, Severity, Span};
+use crate::lint::corpus::Kind;
+use crate::source::{Diagnostic, Diagnostics, NodeValue, Severity, Span, suggest};
 use crate::vars::Origin;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -64,6 +65,20 @@ fn check(project: &Project<'_>, found: &mut Diagnostics) {
                 for (name, node) in task.action.options.iter().filter(|(name, _)| &**name != "cacheable") {
                     add(name, super::options::key_span(task, name, node), "this fact");
                 }
+            }
+        }
+    }
+    // What is meant for a group or host is told only where it looks like a slip: it may be meant for others.
+    let names: HashSet<Arc<str>> = defined.values().map(|(name, _)| Arc::clone(name)).collect();
+    for (path, kind, document) in project.corpus.yaml() {
+        let beside = path.components().any(|part| ["group_vars", "host_vars"].iter().any(|name| part.as_os_str() == *name));
+        for (key, _) in document.as_map().filter(|_| kind == Kind::Variables && beside).into_iter().flat_map(|map| &map.entries) {
+            let Some(name) = key.as_str().filter(|name| !words.contains(*name) && !is_given(name)) else { continue };
+            let near = names.iter().map(|name| &**name).filter(|name| words.contains(*name));
+            if let Some(hint) = suggest::did_you_mean(name, near) {
+                found.push(
+                    Diagnostic::warning("unused-variable", format!("nothing reads `{name}`")).at(key.span, "this has no effect").hint(hint),
+                );
             }
         }
     }
