@@ -21,6 +21,11 @@ pub(crate) struct Config {
 }
 
 impl Config {
+    /// As if these options had been given.
+    pub(crate) fn of(all: bool, json: bool) -> Self {
+        Self { all, json }
+    }
+
     pub(crate) fn run(self) -> ExitCode {
         if self.all {
             return self.table();

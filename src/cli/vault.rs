@@ -36,6 +36,7 @@ enum Command {
     /// Encrypt files anew with another password.
     Rekey(Rekey),
     /// Encrypt a value for a YAML file: prints it as `!vault`.
+    #[command(alias = "encrypt_string")]
     EncryptString(EncryptString),
 }
 

@@ -195,3 +195,31 @@ fn a_single_module_reads_as_under_ansible() {
     }
     assert!(different.is_empty(), "{}", different.join("\n"));
 }
+
+#[test]
+fn vault_configuration_and_manual_answer_to_their_names_too() {
+    let project = Project::new(INVENTORY);
+    project.write("password", "sesame\n");
+    project.write("secret.yml", "a: 1\n");
+    project.write("ansible.cfg", "[defaults]\nforks = 7\nvault_password_file = password\n");
+    let says = |name: &str, arguments: &[&str]| {
+        let mut command = Command::new(link(&project, name));
+        let output =
+            command.args(arguments).env("HOME", project.path(".")).current_dir(project.path(".")).output().expect("it starts");
+        assert!(output.status.success(), "{name} {arguments:?}: {}", crate::support::text(&output));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    says("ansible-vault", &["encrypt", "secret.yml"]);
+    assert!(std::fs::read_to_string(project.path("secret.yml")).unwrap().starts_with("$ANSIBLE_VAULT;1.1;AES256\n"));
+    if let Some(theirs) = ansible_playbook() {
+        let theirs = theirs.with_file_name("ansible-vault");
+        let output =
+            Command::new(theirs).args(["view", "secret.yml"]).current_dir(project.path(".")).output().expect("it starts");
+        assert_eq!(String::from_utf8_lossy(&output.stdout).trim(), "a: 1", "{}", crate::support::text(&output));
+    }
+    assert_eq!(says("ansible-vault", &["view", "secret.yml"]).trim(), "a: 1");
+    assert!(says("ansible-config", &["dump", "--only-changed"]).contains("FORKS("));
+    assert!(says("ansible-config", &["view"]).contains("forks = 7"));
+    assert!(says("ansible-doc", &["-l"]).contains("ansible.builtin.copy "));
+    assert!(says("ansible-doc", &["copy"]).starts_with("> MODULE ansible.builtin.copy\n"));
+}

@@ -2,6 +2,7 @@
 //! those names (a link), takes their options and gives their exit codes and the shape of their output.
 
 mod adhoc;
+mod config;
 mod doc;
 mod exit;
 mod list;
@@ -21,11 +22,20 @@ pub(crate) enum Program {
     AdHoc,
     /// `ansible-doc`
     Doc,
+    /// `ansible-vault`
+    Vault,
+    /// `ansible-config`
+    Config,
 }
 
 /// Names of links.
-const NAMES: &[(&str, Program)] =
-    &[("ansible-playbook", Program::Playbook), ("ansible", Program::AdHoc), ("ansible-doc", Program::Doc)];
+const NAMES: &[(&str, Program)] = &[
+    ("ansible-playbook", Program::Playbook),
+    ("ansible", Program::AdHoc),
+    ("ansible-doc", Program::Doc),
+    ("ansible-vault", Program::Vault),
+    ("ansible-config", Program::Config),
+];
 
 impl Program {
     /// The program that the first argument, a path or a name, stands for.
@@ -38,10 +48,20 @@ impl Program {
     pub(crate) fn run(self, arguments: &[OsString]) -> ExitCode {
         match self {
             Self::Playbook => parsed::<playbook::PlaybookCli>(arguments).map_or_else(|code| code, playbook::PlaybookCli::run),
+            Self::Vault => parsed::<VaultCli>(arguments).map_or_else(|code| code, |cli| cli.vault.run()),
+            Self::Config => parsed::<config::ConfigCli>(arguments).map_or_else(|code| code, config::ConfigCli::run),
             Self::Doc => parsed::<doc::DocCli>(arguments).map_or_else(|code| code, doc::DocCli::run),
             Self::AdHoc => parsed::<adhoc::AdHocCli>(arguments).map_or_else(|code| code, adhoc::AdHocCli::run),
         }
     }
+}
+
+/// Encryption and decryption of files and values.
+#[derive(Debug, Parser)]
+#[command(name = "ansible-vault", version)]
+struct VaultCli {
+    #[command(flatten)]
+    vault: super::vault::Vault,
 }
 
 fn parsed<T: Parser>(arguments: &[OsString]) -> Result<T, ExitCode> {
@@ -68,5 +88,7 @@ mod tests {
         playbook::PlaybookCli::command().debug_assert();
         adhoc::AdHocCli::command().debug_assert();
         doc::DocCli::command().debug_assert();
+        config::ConfigCli::command().debug_assert();
+        VaultCli::command().debug_assert();
     }
 }
