@@ -12,7 +12,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("source", &["vault"]),
     ("vars", &["source"]),
     ("template", &["source", "vars", "vault"]),
-    ("inventory", &["source", "vars"]),
+    ("inventory", &["source", "vars", "template"]),
     ("ansible", &["source"]),
     ("graph", &["source"]),
     ("playbook", &["source", "vars", "template", "ansible", "graph"]),

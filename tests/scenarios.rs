@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use stead::actions;
-use stead::inventory::Inventory;
+use stead::inventory::{Inventory, InventorySettings};
 use stead::lint;
 use stead::playbook::{LoadSettings, Loader, TagSelection};
 use stead::run::event::{Event, EventSink, RunMode};
@@ -120,7 +120,8 @@ fn run(directory: &Path, world: &World, mode: RunMode) -> String {
     let renderer = Arc::new(Renderer::new(RenderSettings { base: directory.to_owned(), ..RenderSettings::default() }));
     let loader = Arc::new(Loader::new(map.clone(), Arc::new(actions::catalog()), LoadSettings::default(), Arc::clone(&renderer)));
     let (playbook, mut diagnostics) = loader.playbook(&directory.join("site.yml"));
-    let (mut inventory, found) = Inventory::load(&map, &[directory.join("hosts.ini").display().to_string()]);
+    let (mut inventory, found) =
+        Inventory::load(&map, &[directory.join("hosts.ini").display().to_string()], &InventorySettings::default());
     diagnostics.extend(found);
     diagnostics.extend(inventory.load_beside_playbook(&map, directory));
     let playbooks = [playbook];
@@ -135,7 +136,6 @@ fn run(directory: &Path, world: &World, mode: RunMode) -> String {
         mode,
         run: "r1".into(),
         forks: 10,
-        inventory_source: None,
         limit: None,
         tags: TagSelection::default(),
         extra_vars: Arc::default(),

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use stead::actions;
-use stead::inventory::Inventory;
+use stead::inventory::{Inventory, InventorySettings};
 use stead::lab::{Lab, LabSettings};
 use stead::lint;
 use stead::playbook::{LoadSettings, Loader, Playbook, TagSelection, keywords};
@@ -113,6 +113,11 @@ fn reading(
     Ok(Reading { environment, map, diagnostics, extra_vars, renderer, loader })
 }
 
+/// What inventories that are programs or plugins need.
+fn inventory_settings(renderer: &Arc<Renderer>, extra_vars: &Arc<Variables>) -> InventorySettings {
+    InventorySettings { renderer: Arc::clone(renderer), extra_vars: Arc::clone(extra_vars), ..InventorySettings::default() }
+}
+
 /// What a static check starts from.
 pub(crate) struct LintStart {
     pub(crate) map: SourceMap,
@@ -131,9 +136,9 @@ pub(crate) fn for_lint(
     vault: &VaultArgs,
 ) -> Result<LintStart, ExitCode> {
     let environment = Environment::read()?;
-    let Reading { map, mut diagnostics, extra_vars, loader, .. } =
+    let Reading { map, mut diagnostics, extra_vars, loader, renderer, .. } =
         reading(environment, Path::new("."), vault, given, lint::role_directories(paths))?;
-    let (inventory, found) = Inventory::load(&map, inventories);
+    let (inventory, found) = Inventory::load(&map, inventories, &inventory_settings(&renderer, &extra_vars));
     diagnostics.extend(found);
     if show(&diagnostics, &map) {
         return Err(ExitCode::from(USAGE));
@@ -163,7 +168,7 @@ pub(crate) fn prepare(playbooks: &[Written], hosts: &HostArgs, lab: Option<u16>)
         })
         .collect();
     let sources = hosts.inventories(&environment.config);
-    let (mut inventory, found) = Inventory::load(&map, &sources);
+    let (mut inventory, found) = Inventory::load(&map, &sources, &inventory_settings(&renderer, &extra_vars));
     diagnostics.extend(found);
     let named: Vec<String> = read.iter().flat_map(|playbook| &playbook.plays).flat_map(|play| plain_names(&play.hosts)).collect();
     if lab.is_some() {
@@ -173,8 +178,11 @@ pub(crate) fn prepare(playbooks: &[Written], hosts: &HostArgs, lab: Option<u16>)
     for directory in playbook_directories(playbooks) {
         diagnostics.extend(inventory.load_beside_playbook(&map, &directory));
     }
-    let known = lint::known_names(&inventory, &extra_vars);
-    diagnostics.extend(lint::before_run(&read, &loader, &known));
+    if !read.is_empty() {
+        // With many hosts their names take a while.
+        let known = lint::known_names(&inventory, &extra_vars);
+        diagnostics.extend(lint::before_run(&read, &loader, &known));
+    }
     if show(&diagnostics, &map) {
         return Err(ExitCode::from(USAGE));
     }
@@ -348,7 +356,6 @@ pub(crate) fn run_settings(
         owner: format!("{}@{controller} run {run} process {}", environment.user, std::process::id()),
         run,
         forks: hosts.forks(config),
-        inventory_source: hosts.inventories(config).iter().map(PathBuf::from).find(|path| path.exists()),
         allow_no_hosts: false,
         limit: if prepared.lab.is_some() { None } else { hosts.limit.clone() },
         tags,

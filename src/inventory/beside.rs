@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::model::Names;
+use super::model::{Names, Overwritten, Owner};
 use crate::source::{self, Diagnostic, Diagnostics, Node, NodeValue, SourceMap, yaml};
 use crate::vars::{Definition, Origin, Variable, Variables};
 
@@ -18,6 +18,8 @@ const MAX_DEPTH: usize = 20;
 pub(super) struct Beside {
     pub(super) groups: HashMap<Arc<str>, Arc<Variables>>,
     pub(super) hosts: HashMap<Arc<str>, Arc<Variables>>,
+    /// Definitions that a later file of the same host or group replaced, earliest first.
+    pub(super) overwritten: Vec<Overwritten>,
 }
 
 impl Beside {
@@ -30,7 +32,8 @@ impl Beside {
         names: &mut Names,
         diagnostics: &mut Diagnostics,
     ) -> Self {
-        let mut read = |folder: &str, entities: &mut dyn Iterator<Item = &'a Arc<str>>| {
+        let mut overwritten = Vec::new();
+        let mut read = |folder: &str, owner: fn(Arc<str>) -> Owner, entities: &mut dyn Iterator<Item = &'a Arc<str>>| {
             let folder = directory.join(folder);
             let entries = entries(&folder, diagnostics);
             let mut found = HashMap::new();
@@ -45,15 +48,25 @@ impl Beside {
                 collect(&folder.join(&file), entries[&file], 0, &mut files, diagnostics);
                 let mut variables = Variables::new();
                 for path in files {
-                    read_variables(map, &path, names, &mut variables, diagnostics);
+                    let mut more = Variables::new();
+                    read_variables(map, &path, names, &mut more, diagnostics);
+                    if variables.is_empty() {
+                        variables = more;
+                        continue;
+                    }
+                    for (variable, definition) in more {
+                        if let Some(old) = variables.insert(Arc::clone(&variable), definition) {
+                            overwritten.push(Overwritten { owner: owner(Arc::clone(name)), name: variable, variable: old });
+                        }
+                    }
                 }
                 found.insert(Arc::clone(name), Arc::new(variables));
             }
             found
         };
-        let groups = read("group_vars", &mut { groups });
-        let hosts = read("host_vars", &mut { hosts });
-        Self { groups, hosts }
+        let groups = read("group_vars", Owner::Group, &mut { groups });
+        let hosts = read("host_vars", Owner::Host, &mut { hosts });
+        Self { groups, hosts, overwritten }
     }
 }
 

@@ -80,18 +80,14 @@ impl Reader<'_> {
             let kind = section.get(2).map(|kind| (kind.as_str(), kind.start(), kind.len()));
             return self.section(&section[1], kind, at);
         }
-        if line.starts_with('[')
-            && line.ends_with(']')
-            && !line.contains('=')
-            && range::expand(line).is_ok_and(|(names, _)| names == [line])
-        {
+        if line.starts_with('[') && line.ends_with(']') && !line.contains('=') {
             self.kind = Kind::Unknown;
             let span = self.span(at, line.len());
             return self.error(
                 "this is not a section",
                 span,
                 "expected `[group]`",
-                "a group's name has no spaces and no brackets in it: `[web_servers]`, `[web:vars]`, `[site:children]`",
+                "a group's name has no spaces and no brackets in it: `[web_servers]`, `[web:vars]`, `[site:children]`; an address without a port is written without brackets",
             );
         }
         match self.kind {

@@ -1,14 +1,15 @@
-//! From `-i` to an inventory: files, directories and lists of names, and the variable files beside
-//! them.
+//! From `-i` to an inventory: files, directories, programs and lists of names, and the variable files
+//! beside them.
 
-use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
 use super::beside::Beside;
-use super::model::{Inventory, LOCALHOST, Names, UNGROUPED};
-use super::{ini, range, tree};
+use super::model::{HostSource, Inventory, LOCALHOST, Names, UNGROUPED};
+use super::settings::InventorySettings;
+use super::{ini, plugin, program, range, tree};
 use crate::source::{self, Diagnostic, Diagnostics, NodeValue, SourceMap, Span};
+use crate::vars::Variables;
 
 /// In a directory, files that end so are not inventories.
 const IGNORED_ENDINGS: [&str; 14] =
@@ -21,27 +22,32 @@ const MAX_DEPTH: usize = 10;
 impl Inventory {
     /// Reads all sources, each a path or a list of names with a comma in it, and the `group_vars`
     /// and `host_vars` beside them. A later source wins over an earlier one.
-    pub fn load(map: &SourceMap, sources: &[impl AsRef<str>]) -> (Self, Diagnostics) {
-        let mut loader = Loader { map, inventory: Self::default(), names: Names::default(), diagnostics: Diagnostics::default() };
-        let mut places: Vec<PathBuf> = Vec::new();
-        for source in sources {
-            let source = source.as_ref();
+    pub fn load(map: &SourceMap, sources: &[impl AsRef<str>], settings: &InventorySettings) -> (Self, Diagnostics) {
+        let mut loader = Loader {
+            map,
+            settings,
+            inventory: Self::default(),
+            names: Names::default(),
+            diagnostics: Diagnostics::default(),
+            places: Vec::new(),
+        };
+        for source in sources.iter().map(AsRef::as_ref).filter(|source| !source.is_empty()) {
             let path = Path::new(source);
             if source.contains(',') && !path.exists() {
+                loader.inventory.given.push(source.to_owned());
                 loader.names(source);
                 continue;
             }
-            loader.path(path, 0);
+            loader.inventory.given.push(clean(path).display().to_string());
             let place = if path.is_dir() { path } else { path.parent().unwrap_or(path) };
-            if !places.iter().any(|other| other == place) {
-                places.push(place.to_owned());
-            }
+            // Of the files in a place that is given twice the later mention counts.
+            loader.places.retain(|other| other != place);
+            loader.places.push(place.to_owned());
+            loader.path(path, 0);
         }
+        loader.inventory.read_from(None);
         loader.inventory.settle();
-        for place in places {
-            let beside = loader.inventory.read_beside(map, &place, &mut loader.names, &mut loader.diagnostics);
-            loader.inventory.beside.push(Arc::new(beside));
-        }
+        loader.inventory.beside = loader.read_beside();
         (loader.inventory, loader.diagnostics)
     }
 
@@ -64,16 +70,43 @@ impl Inventory {
     }
 }
 
-struct Loader<'a> {
+/// An absolute path without `.` and `..`; symbolic links stay.
+fn clean(path: &Path) -> PathBuf {
+    let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    let mut clean = PathBuf::new();
+    for part in absolute.components() {
+        match part {
+            Component::ParentDir => {
+                clean.pop();
+            }
+            part => clean.push(part),
+        }
+    }
+    clean
+}
+
+/// An inventory while its sources are being read.
+pub(super) struct Loader<'a> {
     map: &'a SourceMap,
-    inventory: Inventory,
-    names: Names,
-    diagnostics: Diagnostics,
+    pub(super) settings: &'a InventorySettings,
+    pub(super) inventory: Inventory,
+    pub(super) names: Names,
+    pub(super) diagnostics: Diagnostics,
+    /// Directories of the sources so far.
+    places: Vec<PathBuf>,
 }
 
 impl Loader<'_> {
+    /// The files beside the sources so far, for the hosts and groups so far.
+    pub(super) fn read_beside(&mut self) -> Vec<Arc<Beside>> {
+        let read =
+            |place: &PathBuf| Arc::new(self.inventory.read_beside(self.map, place, &mut self.names, &mut self.diagnostics));
+        self.places.iter().map(read).collect()
+    }
+
     /// `web1,web2:2222,`
     fn names(&mut self, list: &str) {
+        self.inventory.read_from(Some(HostSource { file: list.to_owned(), directory: None }));
         let mut file = None;
         let mut at = 0;
         for part in list.split(',') {
@@ -85,13 +118,16 @@ impl Loader<'_> {
             }
             let file = *file.get_or_insert_with(|| self.map.add(Path::new("<inventory list>"), list));
             let span = Span { file, start: start as u32, end: (start + name.len()) as u32 };
-            match range::split_port(name) {
-                Ok((host, port)) => {
-                    self.inventory.add_host_to_group(host, UNGROUPED);
-                    if let Some(port) = port {
-                        let value = source::Node { span, value: NodeValue::Int(i64::from(port)) };
-                        let name = self.names.get("ansible_port");
-                        self.inventory.set_host_variable(host, name, super::beside::variable(value, span));
+            match range::expand(name) {
+                Ok((hosts, port)) => {
+                    for host in hosts {
+                        self.inventory.add_host_to_group(&host, UNGROUPED);
+                        if let Some(port) = port {
+                            let value = source::Node { span, value: NodeValue::Int(i64::from(port)) };
+                            let name = self.names.get("ansible_port");
+                            let port = Variables::from_iter([(name, super::beside::variable(value, span))]);
+                            self.inventory.set_host_variables(&host, port);
+                        }
                     }
                 }
                 Err(message) => self.diagnostics.push(Diagnostic::error("inventory-syntax", message).at(span, "in this name")),
@@ -119,15 +155,21 @@ impl Loader<'_> {
         if meta.is_dir() {
             return self.directory(path, depth);
         }
-        if begins_like_a_program(path) {
-            self.diagnostics.push(
-                Diagnostic::error(
-                    "inventory-program",
-                    format!("the inventory `{shown}` is a program, which is not supported yet"),
-                )
-                .hint("write its output to a file (`ansible-inventory --list --export --yaml`) and use that"),
-            );
-            return;
+        let absolute = clean(path);
+        let directory = absolute.parent().map(|parent| parent.display().to_string());
+        self.inventory.read_from(Some(HostSource { file: absolute.display().to_string(), directory }));
+        let extension = path.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
+        match program::kind(path) {
+            program::Kind::Program => {
+                let timeout = self.settings.program_timeout;
+                return program::read(&mut self.inventory, self.map, path, timeout, &mut self.names, &mut self.diagnostics);
+            }
+            program::Kind::NotExecutable if !matches!(extension, "yml" | "yaml" | "json" | "ini") => {
+                let problem = format!("the inventory `{shown}` begins like a program, but may not be executed");
+                let problem = Diagnostic::error("inventory-program", problem).hint(format!("chmod +x {shown}"));
+                return self.diagnostics.push(problem);
+            }
+            program::Kind::NotExecutable | program::Kind::Data => {}
         }
         let file = match source::load(self.map, path) {
             Ok(file) => file,
@@ -139,17 +181,21 @@ impl Loader<'_> {
             let values = text.split_whitespace().filter_map(|word| word.split_once('=')).map(|(_, value)| value);
             values.for_each(|value| self.map.vault().redactor().learn(value.trim_matches(['"', '\''])));
         }
-        let extension = path.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
-        let read = match extension {
-            "yml" | "yaml" | "json" => tree::read,
+        let is_tree = match extension {
+            "yml" | "yaml" | "json" => true,
             "toml" => {
                 let problem = format!("the inventory `{shown}` is written in TOML, which is not supported");
                 return self.diagnostics.push(Diagnostic::error("inventory-format", problem).hint("write it as YAML or INI"));
             }
-            _ if looks_like_yaml(&text) => tree::read,
-            _ => ini::read,
+            _ => looks_like_yaml(&text),
         };
-        read(&mut self.inventory, self.map, file, &mut self.names, &mut self.diagnostics);
+        if !is_tree {
+            return ini::read(&mut self.inventory, self.map, file, &mut self.names, &mut self.diagnostics);
+        }
+        let plugin = tree::read(&mut self.inventory, self.map, file, &mut self.names, &mut self.diagnostics);
+        if let Some(options) = plugin {
+            plugin::run(self, &options);
+        }
     }
 
     fn directory(&mut self, path: &Path, depth: usize) {
@@ -175,13 +221,6 @@ impl Loader<'_> {
             }
         }
     }
-}
-
-/// A script (`#!`) or a binary.
-fn begins_like_a_program(path: &Path) -> bool {
-    let mut first = [0; 4];
-    let read = std::fs::File::open(path).and_then(|file| file.take(4).read(&mut first)).unwrap_or(0);
-    first[..read].starts_with(b"#!") || first[..read] == *b"\x7fELF"
 }
 
 /// A file without a telling extension is YAML if its first line says so.

@@ -24,6 +24,17 @@ const UNGROUPED_INDEX: u32 = 1;
 pub(super) struct Host {
     pub(super) variables: Arc<Variables>,
     groups: Vec<u32>,
+    /// Which of the sources named it first.
+    source: Option<u32>,
+}
+
+/// What named a host: a file in a directory counts by itself, a list of names has no directory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HostSource {
+    /// `inventory_file`: the absolute path, or the list of names.
+    pub file: String,
+    /// `inventory_dir`: the absolute path of the file's directory.
+    pub directory: Option<String>,
 }
 
 /// A group and what the inventory itself says about it.
@@ -34,9 +45,9 @@ pub(super) struct Group {
     children: IndexSet<u32>,
     parents: Vec<u32>,
     /// Steps from `all`, the longest way.
-    depth: u32,
+    pub(super) depth: u32,
     /// `ansible_group_priority`: of two groups in one depth the higher one wins.
-    priority: i64,
+    pub(super) priority: i64,
 }
 
 /// All hosts and groups. Names are kept once; variables of a group are shared by its hosts.
@@ -48,7 +59,41 @@ pub struct Inventory {
     pub(super) beside: Vec<Arc<Beside>>,
     /// The same beside the playbook.
     pub(super) beside_playbook: Option<Arc<Beside>>,
+    /// What was given with `-i`, paths made absolute: `ansible_inventory_sources`.
+    pub(super) given: Vec<String>,
+    /// Definitions that a later one of the same host or group replaced, earliest first.
+    pub(super) overwritten: Vec<Overwritten>,
+    /// Every file and list that was read.
+    sources: Vec<HostSource>,
+    /// The one of `sources` that is being read.
+    reading: Option<u32>,
     nothing: Arc<Variables>,
+}
+
+/// A definition that a later one of the same host or group replaced.
+#[derive(Debug, Clone)]
+pub(super) struct Overwritten {
+    pub(super) owner: Owner,
+    pub(super) name: Arc<str>,
+    pub(super) variable: Variable,
+}
+
+/// Whose variable.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Owner {
+    Host(Arc<str>),
+    Group(Arc<str>),
+}
+
+/// Where a layer of a host's variables is from.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct LayerPlace<'a> {
+    pub(super) precedence: Precedence,
+    /// None: the host itself.
+    pub(super) group: Option<u32>,
+    /// The files beside an inventory or playbook; none: an inventory source itself.
+    pub(super) beside: Option<&'a Arc<Beside>>,
+    pub(super) variables: &'a Arc<Variables>,
 }
 
 /// A group cannot contain itself.
@@ -64,8 +109,17 @@ pub struct Cycle {
 impl Default for Inventory {
     fn default() -> Self {
         let nothing = Arc::new(Variables::new());
-        let mut inventory =
-            Self { hosts: IndexMap::new(), groups: IndexMap::new(), beside: Vec::new(), beside_playbook: None, nothing };
+        let mut inventory = Self {
+            hosts: IndexMap::new(),
+            groups: IndexMap::new(),
+            beside: Vec::new(),
+            beside_playbook: None,
+            given: Vec::new(),
+            overwritten: Vec::new(),
+            sources: Vec::new(),
+            reading: None,
+            nothing,
+        };
         inventory.add_group(ALL);
         inventory.add_group(UNGROUPED);
         inventory.link(ALL_INDEX, UNGROUPED_INDEX);
@@ -94,6 +148,29 @@ impl Inventory {
         self.groups.contains_key(name)
     }
 
+    /// What was given with `-i`, paths made absolute: `ansible_inventory_sources`.
+    pub fn sources(&self) -> &[String] {
+        &self.given
+    }
+
+    /// What named a host first; nothing for hosts that were added in a run.
+    pub fn source_of(&self, host: &str) -> Option<&HostSource> {
+        self.sources.get(self.hosts.get(host)?.source? as usize)
+    }
+
+    /// The first file or list that was read.
+    pub(super) fn first_source(&self) -> Option<&HostSource> {
+        self.sources.first()
+    }
+
+    /// From now on hosts come from this source, or (none) from nowhere.
+    pub(super) fn read_from(&mut self, source: Option<HostSource>) {
+        self.reading = source.map(|source| {
+            self.sources.push(source);
+            self.sources.len() as u32 - 1
+        });
+    }
+
     /// Adds a group if it is not there yet.
     pub fn add_group(&mut self, name: &str) {
         self.group_index(name);
@@ -116,7 +193,8 @@ impl Inventory {
     /// Puts a group into another; both are made if they are not there yet.
     pub fn add_child(&mut self, parent: &str, child: &str) -> Result<(), Cycle> {
         let (above, below) = (self.group_index(parent), self.group_index(child));
-        if above == below || self.ancestors([above]).contains(&below) {
+        // `all` contains every group in the end.
+        if below == ALL_INDEX || above == below || self.ancestors([above]).contains(&below) {
             return Err(Cycle { group: child.to_owned(), through: parent.to_owned() });
         }
         self.link(above, below);
@@ -126,32 +204,41 @@ impl Inventory {
     /// Sets a variable of a host.
     pub fn set_host_variable(&mut self, host: &str, name: Arc<str>, variable: Variable) {
         let index = self.host_index(host) as usize;
-        Arc::make_mut(&mut self.hosts[index].variables).insert(name, variable);
+        let old = Arc::make_mut(&mut self.hosts[index].variables).insert(Arc::clone(&name), variable);
+        if let Some(variable) = old {
+            self.overwritten.push(Overwritten { owner: Owner::Host(self.host_name(index)), name, variable });
+        }
     }
 
-    /// Sets many variables of a host.
+    /// Sets variables of a host as inventory sources do. As in Ansible, a host with the name of a
+    /// group that is there already is taken for the group: in `[web]`, `web x=1` sets `x` for all of it.
     pub(super) fn set_host_variables(&mut self, host: &str, variables: Variables) {
         let index = self.host_index(host) as usize;
+        if self.has_group(host) {
+            return variables.into_iter().for_each(|(name, variable)| self.set_group_variable(host, name, variable));
+        }
         let own = &mut self.hosts[index].variables;
         if own.is_empty() {
             *own = Arc::new(variables);
         } else {
-            Arc::make_mut(own).extend(variables);
+            variables.into_iter().for_each(|(name, variable)| self.set_host_variable(host, name, variable));
         }
     }
 
     /// Sets a variable of a group. `ansible_group_priority` is not a variable but decides which
     /// of two groups in one depth wins.
     pub fn set_group_variable(&mut self, group: &str, name: Arc<str>, variable: Variable) {
-        let index = self.group_index(group) as usize;
-        let group = &mut self.groups[index];
+        let index = self.group_index(group);
+        let group = &mut self.groups[index as usize];
         if &*name == "ansible_group_priority"
             && let Some(priority) = whole_number(&variable.definition)
         {
             group.priority = priority;
             return;
         }
-        Arc::make_mut(&mut group.variables).insert(name, variable);
+        if let Some(variable) = Arc::make_mut(&mut group.variables).insert(Arc::clone(&name), variable) {
+            self.overwritten.push(Overwritten { owner: Owner::Group(self.group_name(index)), name, variable });
+        }
     }
 
     /// After changes: every group without a parent becomes a child of `all`, every host without a
@@ -215,48 +302,72 @@ impl Inventory {
     /// All variables that the inventory and the files beside it and beside the playbook define
     /// for a host, lowest precedence first. This machine has some even if no inventory names it.
     pub fn host_layers(&self, host: &str) -> Vec<Layer> {
-        let groups = self.groups_by_precedence(host);
+        self.layers(host, &self.beside, self.beside_playbook.as_slice(), true)
+    }
+
+    /// What inventory plugins see of a host while sources are being read. `all` is not everybody's
+    /// group yet, only of hosts and groups that a source put there.
+    pub(super) fn layers_so_far(&self, host: &str, beside: &[Arc<Beside>]) -> Vec<Layer> {
+        let in_all = self.hosts.get(host).is_some_and(|entry| self.ancestors(entry.groups.iter().copied()).contains(&ALL_INDEX));
+        self.layers(host, beside, &[], in_all)
+    }
+
+    fn layers(&self, host: &str, beside: &[Arc<Beside>], beside_playbook: &[Arc<Beside>], in_all: bool) -> Vec<Layer> {
         let mut layers = Vec::new();
-        let mut add = |precedence, variables: &Arc<Variables>| {
-            if !variables.is_empty() {
-                layers.push(Layer { precedence, variables: Arc::clone(variables) });
+        self.each_layer(host, beside, beside_playbook, in_all, &mut |place| {
+            layers.push(Layer { precedence: place.precedence, variables: Arc::clone(place.variables) });
+        });
+        layers
+    }
+
+    /// Hands out the layers of a host, lowest precedence first.
+    pub(super) fn each_layer(
+        &self,
+        host: &str,
+        beside: &[Arc<Beside>],
+        beside_playbook: &[Arc<Beside>],
+        in_all: bool,
+        see: &mut dyn FnMut(LayerPlace<'_>),
+    ) {
+        let groups = self.groups_by_precedence(host);
+        let mut add = |precedence, group, beside: Option<&Arc<Beside>>, variables: Option<&Arc<Variables>>| {
+            if let Some(variables) = variables.filter(|variables| !variables.is_empty()) {
+                see(LayerPlace { precedence, group, beside, variables });
             }
         };
-        add(Precedence::InventoryGroup, &self.groups[ALL_INDEX as usize].variables);
-        for index in &groups {
-            add(Precedence::InventoryGroup, &self.groups[*index as usize].variables);
+        for index in in_all.then_some(&ALL_INDEX).into_iter().chain(&groups) {
+            let variables = &self.groups[*index as usize].variables;
+            add(Precedence::InventoryGroup, Some(*index), None, Some(variables));
         }
         let places = [
-            (Precedence::InventoryGroupVarsAll, Precedence::InventoryGroupVars, self.beside.as_slice()),
-            (Precedence::PlaybookGroupVarsAll, Precedence::PlaybookGroupVars, self.beside_playbook.as_slice()),
+            (Precedence::InventoryGroupVarsAll, Precedence::InventoryGroupVars, beside),
+            (Precedence::PlaybookGroupVarsAll, Precedence::PlaybookGroupVars, beside_playbook),
         ];
         for (precedence, _, places) in places {
-            for place in places {
-                add(precedence, place.groups.get(ALL).unwrap_or(&self.nothing));
+            for place in places.iter().filter(|_| in_all) {
+                add(precedence, Some(ALL_INDEX), Some(place), place.groups.get(ALL));
             }
         }
         for (_, precedence, places) in places {
             for place in places {
                 for index in &groups {
                     let (name, _) = self.groups.get_index(*index as usize).expect("groups of hosts exist");
-                    add(precedence, place.groups.get(name).unwrap_or(&self.nothing));
+                    add(precedence, Some(*index), Some(place), place.groups.get(name));
                 }
             }
         }
         match self.hosts.get(host) {
-            Some(host) => add(Precedence::InventoryHost, &host.variables),
-            None if LOCALHOST.contains(&host) => add(Precedence::InventoryHost, &Arc::new(implicit_localhost())),
+            Some(host) => add(Precedence::InventoryHost, None, None, Some(&host.variables)),
+            None if LOCALHOST.contains(&host) => {
+                add(Precedence::InventoryHost, None, None, Some(&Arc::new(implicit_localhost())));
+            }
             None => {}
         }
-        for (precedence, places) in [
-            (Precedence::InventoryHostVars, self.beside.as_slice()),
-            (Precedence::PlaybookHostVars, self.beside_playbook.as_slice()),
-        ] {
+        for (precedence, places) in [(Precedence::InventoryHostVars, beside), (Precedence::PlaybookHostVars, beside_playbook)] {
             for place in places {
-                add(precedence, place.hosts.get(host).unwrap_or(&self.nothing));
+                add(precedence, None, Some(place), place.hosts.get(host));
             }
         }
-        layers
     }
 
     /// The groups of a host without `all`: far from the host first, then low priority first, then
@@ -281,7 +392,7 @@ impl Inventory {
         Arc::clone(self.hosts.get_index(index).expect("hosts are never removed").0)
     }
 
-    fn group_name(&self, index: u32) -> Arc<str> {
+    pub(super) fn group_name(&self, index: u32) -> Arc<str> {
         Arc::clone(self.groups.get_index(index as usize).expect("groups are never removed").0)
     }
 
@@ -289,7 +400,7 @@ impl Inventory {
         if let Some(index) = self.hosts.get_index_of(name) {
             return index as u32;
         }
-        let host = Host { variables: Arc::clone(&self.nothing), groups: Vec::new() };
+        let host = Host { variables: Arc::clone(&self.nothing), groups: Vec::new(), source: self.reading };
         self.hosts.insert_full(name.into(), host).0 as u32
     }
 

@@ -22,9 +22,16 @@ pub struct Selection {
 impl Inventory {
     /// The hosts of a pattern, of those only the ones that `limit` (`--limit`) names too. A part
     /// of a pattern that stands for nothing is a warning; a limit that stands for nothing is an
-    /// error, so are wrong expressions and files of a limit (`@file`) that cannot be read.
+    /// error, so are wrong expressions, a single index beyond the hosts found (`web[9]`), and files
+    /// of a limit (`@file`) that cannot be read.
     pub fn select(&self, pattern: &str, limit: Option<&str>) -> Result<Selection, Diagnostics> {
-        let mut found = self.evaluate(&split(pattern))?;
+        self.select_all(&[pattern], limit)
+    }
+
+    /// The same for a list of patterns, as `hosts` of a play may be.
+    pub fn select_all(&self, patterns: &[impl AsRef<str>], limit: Option<&str>) -> Result<Selection, Diagnostics> {
+        let parts: Vec<String> = patterns.iter().flat_map(|pattern| split(pattern.as_ref())).collect();
+        let mut found = self.evaluate(&parts)?;
         let Some(limit) = limit else {
             return Ok(found);
         };
@@ -40,7 +47,7 @@ impl Inventory {
             let mut problems = limited.warnings;
             problems.push(
                 Diagnostic::error("limit-without-hosts", format!("`--limit {limit}` leaves no host"))
-                    .hint("give names of hosts or groups of the inventory; `stead inventory list` shows them"),
+                    .hint("give names of hosts or groups of the inventory; `stead inventory` shows them"),
             );
             return Err(problems);
         }
@@ -93,17 +100,30 @@ impl Inventory {
         if hosts.is_empty() && !known_group && name != ALL {
             let known = self.groups.keys().chain(self.hosts.keys()).map(|name| &**name);
             let mut warning = Diagnostic::warning("unknown-host-pattern", format!("no host or group matches `{name}`"));
-            warning.hint = did_you_mean(name, known);
+            warning.hint = if name.contains(':') && name.split(':').any(|name| self.has_group(name) || self.has_host(name)) {
+                Some("a pattern with a comma in it is separated by commas only: write commas in place of colons".to_owned())
+            } else {
+                did_you_mean(name, known)
+            };
             warnings.push(warning);
         }
-        if let Some(slice) = slice {
-            hosts = slice.of(hosts);
+        if let Some(slice) = slice.filter(|_| !hosts.is_empty()) {
+            let count = hosts.len();
+            hosts = slice.of(hosts).ok_or_else(|| {
+                let mut problems = Diagnostics::default();
+                problems.push(
+                    Diagnostic::error("host-pattern", format!("`{part}` points beyond the hosts of `{name}`"))
+                        .hint(format!("`{name}` has {count}; the first is `{name}[0]`, the last is `{name}[-1]`")),
+                );
+                problems
+            })?;
         }
         Ok(hosts)
     }
 
     /// Hosts of the matching groups; hosts by name if there is no such group or if the name may
-    /// stand for several. Whether there was a group.
+    /// stand for several. Whether there was a group. A host in several of the groups is there
+    /// several times, which is what slices count.
     fn matching(&self, name: &str) -> Result<(Vec<Arc<str>>, bool), Diagnostics> {
         let several = name.starts_with('~') || name.contains(['.', '?', '*', '[']);
         let (groups, hosts): (Vec<usize>, Vec<usize>) = if is_literal(name) {
@@ -115,24 +135,23 @@ impl Inventory {
             };
             (find(&mut self.groups.keys()), find(&mut self.hosts.keys()))
         };
-        let mut found: IndexSet<usize> =
-            groups.iter().flat_map(|group| self.member_indices(*group as u32)).map(|host| host as usize).collect();
-        if groups.is_empty() || several {
-            found.extend(hosts);
-        }
-        let mut names: Vec<_> = found.into_iter().map(|index| self.host_name(index)).collect();
+        let of_groups = groups.iter().flat_map(|group| self.member_indices(*group as u32)).map(|host| host as usize);
+        let by_name = if groups.is_empty() || several { hosts } else { Vec::new() };
+        let mut names: Vec<_> = of_groups.chain(by_name).map(|index| self.host_name(index)).collect();
         if names.is_empty() && LOCALHOST.contains(&name) {
-            names.push(name.into());
+            // This machine may be in the inventory under another of its names.
+            let known = self.hosts.keys().find(|host| LOCALHOST.contains(&&***host));
+            names.push(known.map_or_else(|| name.into(), Arc::clone));
         }
         Ok((names, !groups.is_empty()))
     }
 }
 
-/// The parts of a pattern. Commas separate always; colons only where they are not part of an IPv6
-/// address, a port or brackets.
+/// The parts of a pattern. Where there is a comma, only commas separate; else colons and blanks do
+/// that are not part of an IPv6 address, a port or brackets.
 fn split(pattern: &str) -> Vec<String> {
     if pattern.contains(',') {
-        return pattern.split(',').map(str::trim).filter(|part| !part.is_empty()).flat_map(split).collect();
+        return pattern.split(',').map(str::trim).filter(|part| !part.is_empty()).map(str::to_owned).collect();
     }
     let pattern = pattern.trim();
     let address = pattern.trim_start_matches(['!', '&']);
@@ -172,15 +191,19 @@ enum Slice {
 }
 
 impl Slice {
-    fn of(self, hosts: Vec<Arc<str>>) -> Vec<Arc<str>> {
+    /// None if a single index points beyond the end.
+    fn of(self, hosts: Vec<Arc<str>>) -> Option<Vec<Arc<str>>> {
         match self {
             Self::One(index) => {
-                let index = if index < 0 { hosts.len().checked_sub(index.unsigned_abs() as usize) } else { Some(index as usize) };
-                index.and_then(|index| hosts.into_iter().nth(index)).into_iter().collect()
+                let back = || hosts.len().checked_sub(usize::try_from(index.unsigned_abs()).ok()?);
+                let index = if index < 0 { back()? } else { usize::try_from(index).ok()? };
+                Some(vec![Arc::clone(hosts.get(index)?)])
             }
+            // As in Ansible, `[1:0]` is `[1]`.
+            Self::From(start, Some(0)) => Some(vec![Arc::clone(hosts.get(start)?)]),
             Self::From(start, end) => {
-                let count = end.map_or(usize::MAX, |end| (end + 1).saturating_sub(start));
-                hosts.into_iter().skip(start).take(count).collect()
+                let count = end.map_or(usize::MAX, |end| end.saturating_add(1).saturating_sub(start));
+                Some(hosts.into_iter().skip(start).take(count).collect())
             }
         }
     }
@@ -275,7 +298,8 @@ fn read_names(path: &str) -> Result<Vec<String>, Diagnostics> {
         );
         problems
     })?;
-    Ok(text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#')).flat_map(split).collect())
+    // Each line is one pattern.
+    Ok(text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#')).map(str::to_owned).collect())
 }
 
 #[cfg(test)]
@@ -328,9 +352,22 @@ mod tests {
             ("web[1:2]", "web2 web3"),
             ("web[1:]", "web2 web3"),
             ("web[0-1]", "web1 web2"),
-            ("web[7]", ""),
+            ("web[7]", "host-pattern: `web[7]` points beyond the hosts of `web`"),
+            ("web[-4]", "host-pattern: `web[-4]` points beyond the hosts of `web`"),
+            ("web[7:]", ""),
+            ("web[0:0]", "web1"),
+            ("web[1:0]", "web2"),
+            ("web[2:1]", ""),
+            ("nope[0]", " W:no host or group matches `nope` ()"),
             ("web*[0]:db", "web1 db1 db2"),
-            ("web[12]", ""),
+            ("web[12]", "host-pattern: `web[12]` points beyond the hosts of `web`"),
+            ("[ws]*b[0:3]", "web1 web2 web3"),
+            ("*[6:8]", "web3 db2 lone"),
+            (
+                "web:db,lone",
+                "lone W:no host or group matches `web:db` (a pattern with a comma in it is separated by commas only: write commas in place of colons)",
+            ),
+            ("web db", "web1 web2 web3 db1 db2"),
             ("web[12]*", "web1 web2"),
             ("web[!1]", "web2 web3"),
             ("*1", "web1 db1 ::1"),
@@ -341,8 +378,8 @@ mod tests {
             ("2001:db8::7", "2001:db8::7"),
             ("2001:db8::7,web1", "2001:db8::7 web1"),
             ("ungrouped", "lone"),
-            ("localhost", "localhost"),
-            ("127.0.0.1", "127.0.0.1"),
+            ("localhost", "::1"),
+            ("127.0.0.1", "::1"),
             ("wbe", " W:no host or group matches `wbe` (did you mean `web`?)"),
             ("web9:db1", "db1 W:no host or group matches `web9` (did you mean `web`?)"),
             ("", ""),

@@ -31,7 +31,7 @@ fn load(files: &[(&str, &str)], sources: &[&str]) -> Fixture {
             },
         )
         .collect();
-    let (inventory, diagnostics) = Inventory::load(&map, &sources);
+    let (inventory, diagnostics) = Inventory::load(&map, &sources, &InventorySettings::default());
     let problems = diagnostics
         .iter()
         .map(|d| {
@@ -189,8 +189,10 @@ fn mistakes_in_a_yaml_file_are_all_reported() {
         ("web: {vars: {1: a}}\n", &["1:14 invalid-variables: a variable's name is text, and this is a whole number"]),
         ("a: {children: {b: {children: {a: }}}}\n", &["1:31 inventory-cycle: group `a` would contain itself through `b`"]),
         (
-            "plugin: constructed\n",
-            &["1:1 inventory-plugin: this inventory is made by the plugin `constructed`, which is not supported yet"],
+            "plugin: amazon.aws.aws_ec2\n",
+            &[
+                "1:1 inventory-plugin: this inventory is made by the plugin `amazon.aws.aws_ec2`, which only ansible-inventory can run",
+            ],
         ),
         ("a: \"x\n", &["1:4 yaml-quote: a double quote is opened here and never closed"]),
     ];
@@ -304,7 +306,7 @@ fn sources_that_cannot_be_read_are_named() {
     assert_eq!(
         fixture.problems,
         [
-            "0:0 inventory-program: the inventory `./script` is a program, which is not supported yet",
+            "0:0 inventory-program: the inventory `./script` begins like a program, but may not be executed",
             "0:0 inventory-format: the inventory `./h.toml` is written in TOML, which is not supported",
             "0:0 inventory-source: cannot read the inventory `./none`: there is no such file or directory",
             "0:0 encrypted-file: cannot read `./vault/group_vars/all`: it is encrypted, and no vault password was given",
@@ -327,4 +329,185 @@ fn the_inventory_can_grow_while_running() {
     assert_eq!(fixture.groups(), "all: a new\nungrouped: a\ndynamic: new\n");
     assert_eq!(fixture.inventory.select("dynamic", None).unwrap().hosts.join(" "), "new");
     assert!(Path::new(fixture.directory.path()).exists());
+}
+
+/// An executable file.
+fn executable(fixture: &tempfile::TempDir, name: &str, text: &str) -> String {
+    use std::os::unix::fs::PermissionsExt as _;
+    let path = fixture.path().join(name);
+    std::fs::write(&path, text).unwrap();
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+    path.display().to_string()
+}
+
+fn run_program(text: &str, timeout: std::time::Duration) -> (Inventory, Vec<String>) {
+    let directory = tempfile::tempdir().unwrap();
+    let path = executable(&directory, "inv", text);
+    let settings = InventorySettings { program_timeout: timeout, ..InventorySettings::default() };
+    let (inventory, problems) = Inventory::load(&SourceMap::default(), &[&path], &settings);
+    let place = directory.path().display().to_string();
+    let said = problems.iter().map(|d| format!("{}|{}", d.message, d.hint.as_deref().unwrap_or_default()).replace(&place, "."));
+    (inventory, said.collect())
+}
+
+#[test]
+fn programs_print_groups_and_hosts() {
+    let minute = std::time::Duration::from_secs(60);
+    let text = r#"#!/bin/sh
+case "$1" in
+--list) echo '{"web": ["w1", "w2:22"], "db": {"hosts": ["d1"], "vars": {"x": 1}, "children": ["web", "none"]}, "lone": {"a": 1}}';;
+--host) echo "{\"me\": \"$2\"}";;
+esac
+"#;
+    let (inventory, problems) = run_program(text, minute);
+    assert_eq!(problems, [""; 0]);
+    let mut fixture = ini("");
+    fixture.inventory = inventory;
+    assert_eq!(fixture.groups(), "all: d1 lone w1 w2:22\nungrouped: \nweb: w1 w2:22\ndb: d1 w1 w2:22\nnone: \nlone: lone\n");
+    assert_eq!(fixture.variables("w2:22"), "me=w2:22 x=1");
+    assert_eq!(fixture.variables("lone"), "a=1 me=lone");
+
+    let text = r#"#!/bin/sh
+[ "$1" = --list ] || exit 9
+echo '{"web": {"hosts": ["w1", "w2"]}, "_meta": {"hostvars": {"w1": {"x": 1}, "other": {"x": 2}}}}'
+echo careful >&2
+"#;
+    let (inventory, problems) = run_program(text, minute);
+    assert_eq!(problems, ["the inventory program `./inv --list` said: careful|"]);
+    fixture.inventory = inventory;
+    assert_eq!(fixture.groups(), "all: w1 w2\nungrouped: \nweb: w1 w2\n");
+    assert_eq!(fixture.variables("w1"), "x=1");
+}
+
+#[test]
+fn what_is_wrong_with_a_program_is_said() {
+    let minute = std::time::Duration::from_secs(60);
+    let table = [
+        ("#!/bin/sh\necho oops >&2; exit 3", "the inventory program `./inv --list` failed: exit status: 3|it said: oops"),
+        ("#!/bin/sh\necho junk", "the inventory program `./inv --list` prints no valid JSON: expected value|"),
+        ("#!/bin/sh\necho '[1]'", "the inventory program `./inv` must print groups by name, and this is a list|"),
+        (
+            "#!/bin/sh\necho '{\"web\": 5}'",
+            "the group `web` is a list of hosts or has `hosts`, `vars` and `children`, and this is a whole number|",
+        ),
+        ("#!/bin/sh\necho '{\"web\": {\"hosts\": \"a\"}}'", "the group `web` needs a list of hosts, and this is text|"),
+    ];
+    for (text, expected) in &table {
+        assert_eq!(run_program(text, minute).1, [*expected], "{text}");
+    }
+    let (_, problems) = run_program("#!/bin/sh\nexec sleep 1000\n", std::time::Duration::from_millis(50));
+    assert_eq!(problems, ["the inventory program `./inv --list` did not end within 0.05 seconds|"]);
+    let (_, problems) = run_program("#!/nowhere/sh\n", minute);
+    assert!(problems[0].starts_with("the inventory program `./inv --list` cannot be started: "), "{problems:?}");
+}
+
+#[test]
+fn hosts_know_which_source_named_them_first() {
+    let fixture = load(&[("inv/a", "h1\n"), ("inv/b", "h1\nh2\n")], &["inv", "h2,h3,"]);
+    let of = |host: &str| {
+        let source = fixture.inventory.source_of(host).unwrap();
+        let place = fixture.directory.path().display().to_string();
+        format!("{} {:?}", source.file.replace(&place, "."), source.directory.as_ref().map(|d| d.replace(&place, ".")))
+    };
+    assert_eq!([of("h1"), of("h2"), of("h3")], ["./inv/a Some(\"./inv\")", "./inv/b Some(\"./inv\")", "h2,h3, None"]);
+    assert_eq!(fixture.inventory.sources()[1], "h2,h3,");
+}
+
+#[test]
+fn constructed_makes_variables_and_groups() {
+    let hosts = "\
+[web]
+w1 os=deb l='[\"x\",\"\",\"y\"]' n=5
+w2 os= m='{\"p\": \"\", \"q\": \"r\"}'
+[web:vars]
+wv=web
+[all:vars]
+av=all
+";
+    let keyed = |entry: &str, more: &str| {
+        let text = format!("plugin: constructed\n{more}\nkeyed_groups: [{entry}]\n");
+        let fixture = load(&[("hosts", hosts), ("z.yml", &text)], &["hosts", "z.yml"]);
+        let groups = fixture.groups();
+        let made: Vec<&str> = groups.lines().skip(3).collect();
+        format!("{}{}", made.join("; "), fixture.problems.join("; "))
+    };
+    let table = [
+        ("{key: os, separator: '-'}", "", "_deb: w1"),
+        ("{key: os, separator: '-'}", "leading_separator: false", "deb: w1"),
+        ("{key: os, prefix: o, default_value: none}", "", "o_deb: w1; o_none: w2"),
+        ("{key: os, prefix: o}", "strict: yes", "o_deb: w13:22 inventory-plugin: `os` is empty for host `w2`"),
+        ("{key: l, prefix: o}", "", "o_x: w1; o_: w1; o_y: w1"),
+        ("{key: l, prefix: o, default_value: e}", "", "o_x: w1; o_e: w1; o_y: w1"),
+        ("{key: m, prefix: o}", "", "o_p_: w2; o_q_r: w2"),
+        ("{key: m, prefix: o, trailing_separator: false}", "", "o_p: w2; o_q_r: w2"),
+        (
+            "{key: m, trailing_separator: false, default_value: a}",
+            "",
+            "3:16 inventory-plugin: `default_value` and `trailing_separator` exclude each other",
+        ),
+        ("{key: \"'a b.c'\", prefix: é}", "", "é_a_b_c: w1 w2"),
+        ("{key: \"'1st'\", separator: ''}", "", "_st: w1 w2"),
+        ("{key: wv, parent_group: \"{{ wv }}_parent\"}", "", "_web: w1 w2; web_parent: w1 w2"),
+        ("{key: n | default(omit)}", "", "3:22 inventory-plugin: `n | default(omit)` is 5 for host `w1`: a `int`"),
+        ("{key: av}", "", ""),
+        ("{prefix: x}", "", "3:16 inventory-plugin: an entry of `keyed_groups` needs a `key`"),
+    ];
+    let wrong: Vec<_> = table
+        .iter()
+        .map(|(entry, more, expected)| (entry, keyed(entry, more), expected))
+        .filter(|(_, found, expected)| found != *expected)
+        .collect();
+    assert!(wrong.is_empty(), "entry, found, expected: {wrong:#?}");
+
+    let text = "\
+plugin: ansible.builtin.constructed
+compose:
+  a: os ~ '-' ~ inventory_hostname
+  b: a
+  t: \"'{{ 1 }}'\"
+  bad: nosuch + 1
+  num: 5
+groups:
+  big one: n is defined and n > 3
+  composed: a is defined
+  text: \"'yes'\"
+";
+    let fixture = load(&[("hosts", hosts), ("z.yml", text)], &["hosts", "z.yml"]);
+    assert_eq!(fixture.problems, [""; 0]);
+    assert_eq!(fixture.variables("w2"), "a=-w2 av=all m=a mapping os= t={{ 1 }} wv=web");
+    assert!(fixture.groups().ends_with("big_one: w1\ncomposed: w1 w2\n"), "{}", fixture.groups());
+}
+
+#[test]
+fn generator_combines_layers() {
+    let text = "\
+plugin: generator
+hosts:
+  name: \"{{ op }}_{{ app }}\"
+  parents:
+    - name: \"{{ op }}\"
+      parents:
+        - {name: ops, vars: {kind: \"{{ op }}s\"}}
+    - name: runner
+layers: {op: [build, launch], app: [web, api]}
+";
+    let fixture = load(&[("g.yml", text)], &["g.yml"]);
+    assert_eq!(fixture.problems, [""; 0]);
+    assert_eq!(
+        fixture.groups(),
+        "all: build_web build_api launch_web launch_api\nungrouped: \nbuild: build_web build_api\n\
+         ops: build_web build_api launch_web launch_api\nrunner: build_web build_api launch_web launch_api\n\
+         launch: launch_web launch_api\n"
+    );
+    assert_eq!(fixture.variables("build_api"), "kind=launchs");
+    let numbers = "plugin: generator\nhosts: {name: \"{{ a }}\"}\nlayers: {a: [1]}\n";
+    assert_eq!(
+        load(&[("g.yml", numbers)], &["g.yml"]).problems,
+        ["2:15 inventory-plugin: a name is text, and this is 1: a `int`"]
+    );
+    let many = format!(
+        "plugin: generator\nhosts: {{name: x}}\nlayers: {{{}}}\n",
+        (0..7).map(|i| format!("l{i}: [1,2,3,4,5,6,7,8,9,0]")).collect::<Vec<_>>().join(",")
+    );
+    assert!(load(&[("g.yml", &many)], &["g.yml"]).problems[0].contains("these layers have 10000000 combinations"));
 }

@@ -1,5 +1,7 @@
 //! Inventories in YAML (or JSON): groups with `hosts`, `vars` and `children`.
 
+use std::sync::Arc;
+
 use super::beside::{add_variables, variable};
 use super::model::{Inventory, Names};
 use super::range;
@@ -7,39 +9,37 @@ use crate::source::suggest::did_you_mean;
 use crate::source::{Diagnostic, Diagnostics, FileId, Mapping, Node, NodeValue, SourceMap, Span, yaml};
 use crate::vars::Variables;
 
-/// Reads a file into the inventory.
-pub(super) fn read(inventory: &mut Inventory, map: &SourceMap, file: FileId, names: &mut Names, diagnostics: &mut Diagnostics) {
+/// Reads a file into the inventory. The configuration of an inventory plugin comes back instead.
+pub(super) fn read(
+    inventory: &mut Inventory,
+    map: &SourceMap,
+    file: FileId,
+    names: &mut Names,
+    diagnostics: &mut Diagnostics,
+) -> Option<Arc<Mapping>> {
     let (root, problems) = yaml::parse_one(map, file);
     let broken = problems.has_errors();
     diagnostics.extend(problems);
     if broken {
         // What could not be read would be reported again as a wrong kind of value.
-        return;
+        return None;
     }
     let mut reader = Reader { inventory, names, diagnostics };
     let Some(groups) = root.as_map() else {
         if !root.is_null() {
             reader.wrong("an inventory is a mapping of groups", &root);
         }
-        return;
+        return None;
     };
-    if let Some((key, plugin)) = groups.entry("plugin") {
-        let name = plugin.as_str().unwrap_or("?");
-        reader.diagnostics.push(
-            Diagnostic::error(
-                "inventory-plugin",
-                format!("this inventory is made by the plugin `{name}`, which is not supported yet"),
-            )
-            .at(key.span, "names a plugin")
-            .hint("write its output to a file (`ansible-inventory --list --export --yaml`) and use that"),
-        );
-        return;
+    if groups.get("plugin").is_some() {
+        return Some(Arc::clone(groups));
     }
     for (name, group) in &groups.entries {
         if let Some(name) = reader.group_name(name) {
             reader.group(&name, group);
         }
     }
+    None
 }
 
 struct Reader<'a> {

@@ -1,8 +1,10 @@
 //! The inventory for readers: as a tree, as JSON in the shape that `ansible-inventory --list`
 //! prints, and as the `groups` variable.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
+use serde::ser::{Serialize, SerializeMap as _, Serializer};
 use serde_json::{Map as JsonMap, Value as Json, json};
 
 use super::model::{ALL, Inventory, LOCALHOST, UNGROUPED};
@@ -20,11 +22,13 @@ impl Inventory {
         self.has_host(name) || LOCALHOST.contains(&name)
     }
 
-    /// Groups without any host: what a lab fills with its own.
+    /// Groups without any host: what a lab fills with its own, which count as the first source's.
     pub fn without_hosts(&self) -> Self {
         let mut empty = Self::default();
         empty.beside.clone_from(&self.beside);
         empty.beside_playbook.clone_from(&self.beside_playbook);
+        empty.given.clone_from(&self.given);
+        empty.read_from(self.first_source().cloned());
         for name in self.group_names() {
             empty.add_group(name);
             for child in self.children_of(name) {
@@ -56,13 +60,31 @@ impl Inventory {
     }
 
     /// Groups with hosts and children, and under `_meta.hostvars` what `variables` gives for a host.
-    pub fn to_json(&self, variables: impl Fn(&str) -> JsonMap<String, Json>) -> Json {
-        let mut all = JsonMap::new();
-        let hostvars: JsonMap<String, Json> =
-            self.hosts().map(|host| (host.to_string(), Json::Object(variables(host)))).collect();
-        all.insert("_meta".into(), json!({"hostvars": hostvars}));
-        for name in self.group_names() {
-            let (hosts, children) = (self.own_hosts_of(name), self.children_of(name));
+    /// Written host by host: it need not fit into memory. Only `hosts` are in it.
+    pub fn listing<'a>(
+        &'a self,
+        hosts: &'a [Arc<str>],
+        variables: impl Fn(&str) -> JsonMap<String, Json> + 'a,
+    ) -> impl Serialize + 'a {
+        Listing { inventory: self, hosts, wanted: hosts.iter().map(|name| &**name).collect(), variables }
+    }
+}
+
+struct Listing<'a, F> {
+    inventory: &'a Inventory,
+    hosts: &'a [Arc<str>],
+    wanted: HashSet<&'a str>,
+    variables: F,
+}
+
+impl<F: Fn(&str) -> JsonMap<String, Json>> Serialize for Listing<'_, F> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut all = serializer.serialize_map(None)?;
+        all.serialize_entry("_meta", &Meta(self))?;
+        for name in self.inventory.group_names() {
+            let mut hosts = self.inventory.own_hosts_of(name);
+            hosts.retain(|host| self.wanted.contains(&**host));
+            let children = self.inventory.children_of(name);
             let mut entry = JsonMap::new();
             if !hosts.is_empty() {
                 entry.insert("hosts".into(), json!(hosts));
@@ -71,9 +93,28 @@ impl Inventory {
                 entry.insert("children".into(), json!(children));
             }
             if !entry.is_empty() {
-                all.insert(name.to_string(), Json::Object(entry));
+                all.serialize_entry(&**name, &entry)?;
             }
         }
-        Json::Object(all)
+        all.end()
+    }
+}
+
+struct Meta<'a, F>(&'a Listing<'a, F>);
+
+impl<F: Fn(&str) -> JsonMap<String, Json>> Serialize for Meta<'_, F> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut meta = serializer.serialize_map(Some(1))?;
+        meta.serialize_entry("hostvars", &HostVariables(self.0))?;
+        meta.end()
+    }
+}
+
+struct HostVariables<'a, F>(&'a Listing<'a, F>);
+
+impl<F: Fn(&str) -> JsonMap<String, Json>> Serialize for HostVariables<'_, F> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Listing { hosts, variables, .. } = self.0;
+        serializer.collect_map(hosts.iter().map(|host| (&**host, variables(host))))
     }
 }

@@ -4,6 +4,7 @@ pub mod connection;
 pub mod dispatch;
 pub mod escape;
 pub mod event;
+pub mod explain;
 pub mod facts;
 pub mod handlers;
 pub mod include;

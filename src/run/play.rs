@@ -132,15 +132,15 @@ fn problem(error: &TemplateError, node: &Node) -> Diagnostics {
 fn hosts_of(state: &RunState, play: &Play, warnings: &mut Diagnostics) -> Result<Vec<Arc<str>>, Diagnostics> {
     let scope = extra_scope(state);
     let value = state.renderer.value(&play.hosts, &scope).map_err(|error| problem(&error, &play.hosts))?;
-    let pattern = match value {
-        Value::List(items) => items.iter().map(ToString::to_string).collect::<Vec<_>>().join(","),
-        other => other.to_string(),
+    let patterns = match value {
+        Value::List(items) => items.iter().map(ToString::to_string).collect(),
+        other => vec![other.to_string()],
     };
     let placed = |problem: &Diagnostic| match problem.span {
         Some(_) => problem.clone(),
         None => problem.clone().at(play.hosts.span, "here"),
     };
-    let selected = state.inventory.select(&pattern, state.settings.limit.as_deref()).map_err(|found| {
+    let selected = state.inventory.select_all(&patterns, state.settings.limit.as_deref()).map_err(|found| {
         let mut diagnostics = Diagnostics::default();
         found.iter().for_each(|problem| diagnostics.push(placed(problem)));
         diagnostics

@@ -95,10 +95,11 @@ fn host_magic(run: &RunState, host: &Arc<str>) -> Variables {
         (Arc::from("inventory_hostname_short"), data(host.split('.').next().unwrap_or(host))),
         (Arc::from("group_names"), data(groups)),
     ]);
-    if let Some(source) = &run.settings.inventory_source {
-        let directory = if source.is_dir() { Some(source.as_path()) } else { source.parent() };
-        magic.insert(Arc::from("inventory_file"), data(absolute(source)));
-        magic.insert(Arc::from("inventory_dir"), data(absolute(directory.unwrap_or(source))));
+    // Hosts that were added in this run come from no file; this machine is not defined at all.
+    if run.inventory.has_host(host) {
+        let source = run.inventory.source_of(host);
+        magic.insert(Arc::from("inventory_file"), data(source.map(|source| source.file.clone())));
+        magic.insert(Arc::from("inventory_dir"), data(source.and_then(|source| source.directory.clone())));
     }
     magic
 }
@@ -124,6 +125,7 @@ pub fn play_magic(run: &RunState, play: &crate::playbook::Play, all: &[Arc<str>]
     let roles: Vec<Value> = play.roles.iter().map(|role| Value::from(&*role.name)).collect();
     Variables::from_iter([
         (Arc::from("groups"), data(run.inventory.groups_value())),
+        (Arc::from("ansible_inventory_sources"), data(run.inventory.sources().iter().map(Value::from).collect::<Value>())),
         (Arc::from("playbook_dir"), data(absolute(&play.directory))),
         (Arc::from("ansible_play_name"), data(play.title())),
         (Arc::from("ansible_play_hosts_all"), data(names(&mut all.iter()))),

@@ -17,8 +17,6 @@ pub struct RunSettings {
     pub run: String,
     /// Hosts worked on at once.
     pub forks: usize,
-    /// The first inventory source that is a file or directory.
-    pub inventory_source: Option<std::path::PathBuf>,
     /// `--limit`.
     pub limit: Option<String>,
     /// A run without any host is a success, as under Ansible; otherwise it is an error.

@@ -63,6 +63,24 @@ pub enum Precedence {
 }
 
 impl Precedence {
+    /// Its number in the list of Ansible's documentation, which begins with connection options (1).
+    pub fn number(self) -> Option<u8> {
+        match self {
+            Self::Builtin | Self::Magic | Self::Loop => None,
+            Self::ExtraVars => Some(22),
+            // The levels stand in the order of that list.
+            level => Some(level as u8 + 1),
+        }
+    }
+
+    /// Why a definition of this level loses against one of a higher level.
+    pub fn below(self, winner: Self) -> String {
+        match (self.number(), winner.number()) {
+            (Some(own), Some(other)) => format!("{} ({other}) is above this level ({own})", winner.describe()),
+            _ => format!("{} is above this level", winner.describe()),
+        }
+    }
+
     /// The level in words.
     pub fn describe(self) -> &'static str {
         match self {

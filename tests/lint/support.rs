@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use stead::actions;
-use stead::inventory::Inventory;
+use stead::inventory::{Inventory, InventorySettings};
 use stead::lint::{self, Report, Request, Selection};
 use stead::playbook::{LoadSettings, Loader, TagSelection};
 use stead::source::{SourceMap, render};
@@ -39,7 +39,7 @@ pub(crate) fn look(look: &Look) -> (Report, SourceMap) {
     let loader = Loader::new(map.clone(), Arc::new(actions::catalog()), settings, renderer);
     let known = match &look.inventory {
         Some(path) => {
-            let (mut inventory, _) = Inventory::load(&map, &[path.display().to_string()]);
+            let (mut inventory, _) = Inventory::load(&map, &[path.display().to_string()], &InventorySettings::default());
             inventory.settle();
             lint::known_names(&inventory, &Variables::new())
         }

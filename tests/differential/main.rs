@@ -1,0 +1,6 @@
+//! The same text through ansible-core and through stead, compared.
+
+mod ansible;
+mod inventory;
+#[path = "../pages/mod.rs"]
+mod pages;
