@@ -202,7 +202,7 @@ impl ActionContext<'_> {
     pub fn offer(&self, path: &Path, decrypt: bool) -> Result<(String, u64, u32), Done> {
         use std::os::unix::fs::PermissionsExt as _;
         let unreadable = |error: std::io::Error| Done::failed(format!("cannot read `{}`: {error}", path.display()));
-        if !decrypt || !begins_sealed(path).map_err(unreadable)? {
+        if !decrypt || !crate::vault::is_sealed_file(path).map_err(unreadable)? {
             return self.digests.offer(path, self.contents).map_err(unreadable);
         }
         let mode = std::fs::metadata(path).map_err(unreadable)?.permissions().mode() & 0o7777;
@@ -269,13 +269,6 @@ impl Digests {
         self.known.lock().expect("no thread panics while hashing").insert(path.to_owned(), (modified, size, sha256.clone()));
         Ok((sha256, size, mode))
     }
-}
-
-fn begins_sealed(path: &Path) -> std::io::Result<bool> {
-    let mut start = [0; 16];
-    let mut file = std::fs::File::open(path)?;
-    let read = std::io::Read::read(&mut file, &mut start)?;
-    Ok(crate::vault::is_sealed(&start[..read]))
 }
 
 fn digest(path: &Path) -> std::io::Result<String> {

@@ -14,6 +14,7 @@ pub mod redact;
 pub mod result;
 pub mod scheduler;
 pub mod scope;
+pub mod sealed;
 pub mod settings;
 pub mod state;
 pub mod summary;

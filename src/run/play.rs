@@ -54,6 +54,7 @@ pub async fn run(state: &Arc<RunState>, playbooks: &[Playbook], warnings: &mut D
             );
         }
     }
+    problems.extend(super::sealed::check(state, chosen.iter().map(|one| (&one.play, one.hosts.as_slice()))));
     if problems.has_errors() {
         return Finished { recap: Vec::new(), interrupted: false, diagnostics: problems };
     }

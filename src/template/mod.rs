@@ -39,6 +39,8 @@ mod runtime;
 mod tests;
 mod time;
 mod val;
+#[cfg(test)]
+mod vault_tests;
 mod version;
 mod yaml;
 

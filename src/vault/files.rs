@@ -5,6 +5,14 @@ use std::io::Write as _;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
+/// Whether a file begins as an encrypted text does.
+pub fn is_sealed_file(path: &Path) -> std::io::Result<bool> {
+    let mut start = [0; 16];
+    let mut file = std::fs::File::open(path)?;
+    let read = std::io::Read::read(&mut file, &mut start)?;
+    Ok(super::is_sealed(&start[..read]))
+}
+
 /// Replaces or makes a file: it is old or new, never in between, and has mode 0600. A link stays a
 /// link, an owner stays the owner where that is allowed.
 pub fn write_private(path: &Path, content: &[u8]) -> std::io::Result<()> {

@@ -12,7 +12,7 @@ mod redactor;
 mod secret;
 
 pub use cipher::{Header, OpenError, SALT_BYTES, SealOptions, header, is_sealed, open, seal};
-pub use files::{private_directory, write_private};
+pub use files::{is_sealed_file, private_directory, write_private};
 pub use keyring::{Key, Vault, VaultError};
 pub use password::{Asks, DEFAULT_ID, PasswordError, PasswordSource, read_password};
 pub use redactor::Redactor;

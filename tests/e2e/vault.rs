@@ -251,3 +251,23 @@ fn settings_name_the_password_too() {
     let shown = place.succeeds(&["config"]);
     assert!(shown.contains("stead.toml:2"), "{shown}");
 }
+
+#[test]
+fn a_value_that_is_needed_and_cannot_be_opened_stops_the_run_before_it_begins() {
+    let place = Place::new(&[
+        ("hosts.ini", "[web]\nh ansible_connection=local\n[prod]\np ansible_connection=local\n"),
+        ("site.yml", "- hosts: web\n  gather_facts: false\n  tasks:\n    - debug: { msg: \"{{ uses }}\" }\n"),
+        ("idle.yml", "- hosts: web\n  gather_facts: false\n  tasks:\n    - debug: { msg: nothing }\n"),
+        ("group_vars/all.yml", "uses: \"{{ sealed }}\"\n"),
+    ]);
+    let sealed = place.succeeds(&["vault", "encrypt-string", "--name", "sealed", "hunter22", "--vault-id", "x@one"]);
+    place.write("group_vars/web.yml", &sealed);
+    let problem = place.refuses(&["plan", "-i", "hosts.ini", "site.yml"]);
+    assert!(problem.contains("it is encrypted with the vault id `x`, and no password for it was given"), "{problem}");
+    assert!(problem.contains("group_vars/web.yml:1"), "{problem}");
+    let idle = place.stead(&["plan", "-i", "hosts.ini", "idle.yml"]);
+    assert_eq!(idle.status.code(), Some(0), "what nobody needs is not opened: {}", text(&idle));
+    let fine = place.stead(&["plan", "-i", "hosts.ini", "site.yml", "--vault-id", "x@one", "-v"]);
+    assert_eq!(fine.status.code(), Some(0), "{}", text(&fine));
+    assert!(!text(&fine).contains("hunter22"), "{}", text(&fine));
+}
