@@ -259,7 +259,7 @@ fn scope(prepared: &Prepared, host: &str) -> Scope {
 }
 
 /// All variables of a host; secrets are not shown.
-fn listed(prepared: &Prepared, host: &str) -> JsonMap<String, Json> {
+pub(crate) fn listed(prepared: &Prepared, host: &str) -> JsonMap<String, Json> {
     let scope = scope(prepared, host);
     let value = |name: Arc<str>| {
         let (variable, _) = scope.lookup(&name)?;

@@ -223,3 +223,44 @@ fn vault_configuration_and_manual_answer_to_their_names_too() {
     assert!(says("ansible-doc", &["-l"]).contains("ansible.builtin.copy "));
     assert!(says("ansible-doc", &["copy"]).starts_with("> MODULE ansible.builtin.copy\n"));
 }
+
+#[test]
+fn inventories_are_shown_as_by_ansible_inventory() {
+    let Some(theirs) = ansible_playbook().map(|path| path.with_file_name("ansible-inventory")) else {
+        return skip("front door", "no ansible-inventory: set STEAD_TEST_ANSIBLE, or run tests/run.sh, which installs it");
+    };
+    let project =
+        Project::new("[web]\na x=1\nb y='{\"k\": [1, true]}'\n[db]\nc\n[prod:children]\nweb\ndb\n[prod:vars]\nz=text\n");
+    project.write("group_vars/web.yml", "list: [1, {a: b}]\nnone: null\n");
+    let ours = link(&project, "ansible-inventory");
+    let cases: &[&[&str]] = &[
+        &["--list"],
+        // Of all hosts it would differ: equal lists are not written as references to the first.
+        &["--list", "--yaml", "--limit", "a,c"],
+        &["--list", "--limit", "web"],
+        &["--host", "b"],
+        &["--host", "nobody"],
+        &["--graph"],
+        &["--graph", "prod"],
+        &["--graph", "nothing"],
+        &[],
+    ];
+    let mut different = Vec::new();
+    for arguments in cases {
+        let says = |program: &Path| {
+            let mut command = Command::new(program);
+            command.args(["-i", "hosts.ini"]).args(*arguments).env("HOME", project.path(".")).current_dir(project.path("."));
+            let output = command.output().expect("it starts");
+            let text = String::from_utf8_lossy(&output.stdout).into_owned();
+            // A mark of ansible-core 2.19 that says how values are to be read.
+            let text = text.replace(",\n        \"profile\": \"inventory_legacy\"", "");
+            (output.status.code(), if output.status.success() { text } else { String::new() })
+        };
+        let (expected, found) = (says(&theirs), says(&ours));
+        if expected != found {
+            let diff = similar::TextDiff::from_lines(&expected.1, &found.1).unified_diff().to_string();
+            different.push(format!("== {arguments:?}: exit {:?}, ours {:?}\n{diff}", expected.0, found.0));
+        }
+    }
+    assert!(different.is_empty(), "{}", different.join("\n"));
+}

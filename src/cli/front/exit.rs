@@ -13,6 +13,8 @@ const FAILED: u8 = 2;
 pub(super) const UNREACHABLE: u8 = 4;
 /// The command line cannot be understood; clap's own usage errors in Ansible's programs end with 2.
 pub(super) const BAD_OPTIONS: u8 = 2;
+/// The command makes no sense for this inventory: a host or group that is not in it.
+pub(super) const BAD_COMMAND: u8 = 5;
 /// Interrupted.
 const INTERRUPTED: u8 = 99;
 

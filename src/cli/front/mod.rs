@@ -5,6 +5,7 @@ mod adhoc;
 mod config;
 mod doc;
 mod exit;
+mod inventory;
 mod list;
 mod playbook;
 
@@ -22,6 +23,8 @@ pub(crate) enum Program {
     AdHoc,
     /// `ansible-doc`
     Doc,
+    /// `ansible-inventory`
+    Inventory,
     /// `ansible-vault`
     Vault,
     /// `ansible-config`
@@ -33,6 +36,7 @@ const NAMES: &[(&str, Program)] = &[
     ("ansible-playbook", Program::Playbook),
     ("ansible", Program::AdHoc),
     ("ansible-doc", Program::Doc),
+    ("ansible-inventory", Program::Inventory),
     ("ansible-vault", Program::Vault),
     ("ansible-config", Program::Config),
 ];
@@ -48,6 +52,9 @@ impl Program {
     pub(crate) fn run(self, arguments: &[OsString]) -> ExitCode {
         match self {
             Self::Playbook => parsed::<playbook::PlaybookCli>(arguments).map_or_else(|code| code, playbook::PlaybookCli::run),
+            Self::Inventory => {
+                parsed::<inventory::InventoryCli>(arguments).map_or_else(|code| code, inventory::InventoryCli::run)
+            }
             Self::Vault => parsed::<VaultCli>(arguments).map_or_else(|code| code, |cli| cli.vault.run()),
             Self::Config => parsed::<config::ConfigCli>(arguments).map_or_else(|code| code, config::ConfigCli::run),
             Self::Doc => parsed::<doc::DocCli>(arguments).map_or_else(|code| code, doc::DocCli::run),
@@ -89,6 +96,7 @@ mod tests {
         adhoc::AdHocCli::command().debug_assert();
         doc::DocCli::command().debug_assert();
         config::ConfigCli::command().debug_assert();
+        inventory::InventoryCli::command().debug_assert();
         VaultCli::command().debug_assert();
     }
 }

@@ -211,7 +211,7 @@ impl Told<'_> {
             map.retain(|name, _| !matches!(name.as_str(), "changed" | "failed" | "skipped"));
         }
         result.sort_all_objects();
-        let text = if wide { pretty(&result) } else { spaced(&result) };
+        let text = if wide { indented_json(&result) } else { spaced(&result) };
         escape_text(&text)
     }
 }
@@ -234,7 +234,7 @@ fn spaced(value: &Value) -> String {
 }
 
 /// Indented by four, as Python does.
-fn pretty(value: &Value) -> String {
+pub(crate) fn indented_json(value: &Value) -> String {
     written(value, serde_json::ser::PrettyFormatter::with_indent(b"    "))
 }
 

@@ -12,7 +12,7 @@ mod wording;
 
 use stead::run::event::{Event, EventSink};
 
-pub(crate) use ansible::{AdHoc, Ansible, AnsibleOptions};
+pub(crate) use ansible::{AdHoc, Ansible, AnsibleOptions, indented_json};
 pub(crate) use diff::unified;
 pub(crate) use human::{Human, HumanOptions};
 pub(crate) use json::Json;
