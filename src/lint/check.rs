@@ -157,12 +157,13 @@ fn around(plays: &[PlayView], loader: &Loader, found: &mut Diagnostics, place: &
         seen.push(root);
     }
     let views = plays.iter().flat_map(|view| &view.tasks);
-    let reached: BTreeSet<FileId> = views.map(|seen| seen.task.span.file).collect();
+    let mut reached: BTreeSet<FileId> = views.map(|seen| seen.task.span.file).collect();
+    for known in &place.files {
+        reached.remove(&known.id());
+    }
     for file in reached {
         let path = loader.map().path(file);
-        if !place.files.iter().any(|known| known.path == path)
-            && let Some(node) = loader.document(&path, None, &mut Diagnostics::default())
-        {
+        if let Some(node) = loader.document(&path, None, &mut Diagnostics::default()) {
             place.files.push(ProjectFile { path, kind: Kind::Tasks, content: Content::Yaml(node) });
         }
     }
@@ -183,14 +184,11 @@ fn alone(role: &Path, number: usize, loader: &Loader, found: &mut Diagnostics) -
 
 /// Files of tasks that are included under names which are only known while running.
 fn loose(place: &Found, plays: &mut Vec<PlayView>, number: usize, loader: &Loader, found: &mut Diagnostics) {
-    let mut reached: HashSet<PathBuf> = HashSet::new();
-    for task in plays.iter().flat_map(PlayView::all) {
-        reached.insert(loader.map().path(task.span.file));
-    }
+    let reached: HashSet<FileId> = plays.iter().flat_map(PlayView::all).map(|task| task.span.file).collect();
     let mut nobody = None;
     for file in place.files.iter().filter(|file| matches!(file.kind, Kind::Tasks | Kind::Handlers)) {
         let Content::Yaml(node) = &file.content else { continue };
-        if reached.contains(&file.path) || node.as_list().is_none_or(|list| list.iter().all(|item| item.as_map().is_none())) {
+        if reached.contains(&file.id()) || node.as_list().is_none_or(|list| list.iter().all(|item| item.as_map().is_none())) {
             continue;
         }
         let of_role = plays.iter().find_map(|view| {
@@ -271,7 +269,6 @@ fn wanted(finding: &Diagnostic, selection: &Selection) -> bool {
 }
 
 fn files_of(project: &Project<'_>) -> BTreeSet<FileId> {
-    let map = project.loader.map();
     let reached = project.plays.iter().flat_map(|view| view.all().map(|task| task.span.file));
-    project.corpus.files.iter().filter_map(|file| map.find(&file.path)).chain(reached).collect()
+    project.corpus.files.iter().map(ProjectFile::id).chain(reached).collect()
 }

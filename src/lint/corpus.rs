@@ -35,6 +35,16 @@ pub(super) enum Content {
     Text(FileId, Arc<str>),
 }
 
+impl ProjectFile {
+    /// Its entry in the source map.
+    pub(super) fn id(&self) -> FileId {
+        match &self.content {
+            Content::Yaml(node) => node.span.file,
+            Content::Text(id, _) => *id,
+        }
+    }
+}
+
 /// The files of a project.
 #[derive(Debug, Default)]
 pub(super) struct Corpus {

@@ -1,5 +1,6 @@
 //! Files that were read, and places in them.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, RwLock};
 
@@ -35,15 +36,27 @@ struct SourceFile {
     path: PathBuf,
     text: Arc<str>,
     line_starts: Vec<u32>,
-    /// A copy in which something is hidden: it is not found by its path.
-    masked: bool,
     secret: bool,
+}
+
+#[derive(Debug, Default)]
+struct Files {
+    list: Vec<Arc<SourceFile>>,
+    /// The last one under each path; copies in which something is hidden are not found.
+    by_path: HashMap<PathBuf, FileId>,
+}
+
+impl Files {
+    fn push(&mut self, file: SourceFile) -> FileId {
+        self.list.push(Arc::new(file));
+        FileId(self.list.len() as u32 - 1)
+    }
 }
 
 /// All files that were read in this run. Cheap to clone; only grows.
 #[derive(Debug, Clone, Default)]
 pub struct SourceMap {
-    files: Arc<RwLock<Vec<Arc<SourceFile>>>>,
+    files: Arc<RwLock<Files>>,
     vault: Arc<Vault>,
 }
 
@@ -74,14 +87,15 @@ impl SourceMap {
         let mut line_starts = vec![0];
         line_starts.extend(text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n').map(|(at, _)| at as u32 + 1));
         let mut files = self.files.write().expect("no thread panics while adding a file");
-        files.push(Arc::new(SourceFile { path: path.to_owned(), text, line_starts, masked: false, secret }));
-        FileId(files.len() as u32 - 1)
+        let id = files.push(SourceFile { path: path.to_owned(), text, line_starts, secret });
+        files.by_path.insert(path.to_owned(), id);
+        id
     }
 
     /// The file that was added last under this path.
     pub fn find(&self, path: &Path) -> Option<FileId> {
         let files = self.files.read().expect("no thread panics while adding a file");
-        files.iter().rposition(|file| file.path == path && !file.masked).map(|at| FileId(at as u32))
+        files.by_path.get(path).copied()
     }
 
     /// A copy of a file with stars in these places, for messages about secrets in it.
@@ -93,20 +107,12 @@ impl SourceMap {
             bytes[range].iter_mut().filter(|byte| **byte != b'\n').for_each(|byte| *byte = b'*');
         }
         let text: Arc<str> = String::from_utf8_lossy(&bytes).into();
-        let copy = SourceFile {
-            path: file.path.clone(),
-            text,
-            line_starts: file.line_starts.clone(),
-            masked: true,
-            secret: file.secret,
-        };
-        let mut files = self.files.write().expect("no thread panics while adding a file");
-        files.push(Arc::new(copy));
-        FileId(files.len() as u32 - 1)
+        let copy = SourceFile { path: file.path.clone(), text, line_starts: file.line_starts.clone(), secret: file.secret };
+        self.files.write().expect("no thread panics while adding a file").push(copy)
     }
 
     fn file(&self, id: FileId) -> Arc<SourceFile> {
-        Arc::clone(&self.files.read().expect("no thread panics while adding a file")[id.0 as usize])
+        Arc::clone(&self.files.read().expect("no thread panics while adding a file").list[id.0 as usize])
     }
 
     /// The path under which the file was added.

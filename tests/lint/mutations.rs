@@ -147,7 +147,7 @@ impl Sites<'_> {
             match value.as_map() {
                 None => self.node_name("include path", value),
                 Some(map) => {
-                    ["file", "name"].iter().filter_map(|key| map.get(key)).for_each(|node| self.node_name("include path", node))
+                    ["file", "name"].iter().filter_map(|key| map.get(key)).for_each(|node| self.node_name("include path", node));
                 }
             }
         }

@@ -12,20 +12,20 @@ pub(super) const RULE: Rule = Rule {
     name: "bad-option",
     doc: "Options whose value has the wrong type or is none of the possible words",
     severity: Severity::Error,
-    bad: r#"- hosts: all
+    bad: "- hosts: all
   tasks:
     - name: A directory
       ansible.builtin.file:
         path: /opt/a
         state: directry
-"#,
-    good: r#"- hosts: all
+",
+    good: "- hosts: all
   tasks:
     - name: A directory
       ansible.builtin.file:
         path: /opt/a
         state: directory
-"#,
+",
     check: Check::Task(check),
 };
 

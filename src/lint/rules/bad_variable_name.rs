@@ -10,14 +10,14 @@ pub(super) const RULE: Rule = Rule {
     name: "bad-variable-name",
     doc: "Names in `register` and `set_fact` that are not the name of a variable",
     severity: Severity::Error,
-    bad: r#"- hosts: all
+    bad: "- hosts: all
   tasks:
     - name: Look
       ansible.builtin.stat:
         path: /etc/a
       register: a-file
-"#,
-    good: r#"- hosts: all
+",
+    good: "- hosts: all
   tasks:
     - name: Look
       ansible.builtin.stat:
@@ -26,7 +26,7 @@ pub(super) const RULE: Rule = Rule {
     - name: Show
       ansible.builtin.debug:
         var: a_file
-"#,
+",
     check: Check::Task(check),
 };
 

@@ -11,12 +11,12 @@ pub(super) const RULE: Rule = Rule {
     name: "command-instead-of-module",
     doc: "Commands for which there is a module that knows what is there already",
     severity: Severity::Warning,
-    bad: r#"- hosts: all
+    bad: "- hosts: all
   tasks:
     - name: A directory
       ansible.builtin.command: mkdir -p /opt/a
       changed_when: false
-"#,
+",
     good: r#"- hosts: all
   tasks:
     - name: A directory

@@ -11,18 +11,18 @@ pub(super) const RULE: Rule = Rule {
     name: "command-instead-of-shell",
     doc: "`shell` where nothing in the command needs one",
     severity: Severity::Warning,
-    bad: r#"- hosts: all
+    bad: "- hosts: all
   tasks:
     - name: Version
       ansible.builtin.shell: /usr/bin/app --version
       changed_when: false
-"#,
-    good: r#"- hosts: all
+",
+    good: "- hosts: all
   tasks:
     - name: Version
       ansible.builtin.command: /usr/bin/app --version
       changed_when: false
-"#,
+",
     check: Check::Task(check),
 };
 

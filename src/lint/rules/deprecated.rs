@@ -10,7 +10,7 @@ pub(super) const RULE: Rule = Rule {
     name: "deprecated",
     doc: "Modules and keywords that Ansible has removed or is about to remove",
     severity: Severity::Warning,
-    bad: r#"### site.yml
+    bad: "### site.yml
 - hosts: all
   tasks:
     - name: More
@@ -18,8 +18,8 @@ pub(super) const RULE: Rule = Rule {
 ### a.yml
 - name: Answer
   ansible.builtin.ping:
-"#,
-    good: r#"### site.yml
+",
+    good: "### site.yml
 - hosts: all
   tasks:
     - name: More
@@ -27,7 +27,7 @@ pub(super) const RULE: Rule = Rule {
 ### a.yml
 - name: Answer
   ansible.builtin.ping:
-"#,
+",
     check: Check::Task(check),
 };
 

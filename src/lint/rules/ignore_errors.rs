@@ -11,20 +11,20 @@ pub(super) const RULE: Rule = Rule {
     name: "ignore-errors",
     doc: "`ignore_errors: true` on a task whose result nobody registers",
     severity: Severity::Warning,
-    bad: r#"- hosts: all
+    bad: "- hosts: all
   tasks:
     - name: Try
       ansible.builtin.command: /bin/false
       changed_when: false
       ignore_errors: true
-"#,
-    good: r#"- hosts: all
+",
+    good: "- hosts: all
   tasks:
     - name: Try
       ansible.builtin.command: /bin/false
       changed_when: false
       failed_when: false
-"#,
+",
     check: Check::Task(check),
 };
 

@@ -13,18 +13,18 @@ pub(super) const RULE: Rule = Rule {
     name: "literal-compare",
     doc: "Comparisons with `true`, `false` or empty text in conditions",
     severity: Severity::Info,
-    bad: r#"- hosts: all
+    bad: "- hosts: all
   tasks:
     - name: Perhaps
       ansible.builtin.ping:
       when: ansible_check_mode == true
-"#,
-    good: r#"- hosts: all
+",
+    good: "- hosts: all
   tasks:
     - name: Perhaps
       ansible.builtin.ping:
       when: ansible_check_mode
-"#,
+",
     check: Check::Task(check),
 };
 

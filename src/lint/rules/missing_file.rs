@@ -97,7 +97,7 @@ fn one(seen: &Seen, view: &PlayView, loader: &Loader, found: &mut Diagnostics) {
 fn near(candidates: &[PathBuf], name: &str) -> Option<String> {
     let (folder, file) = name.rsplit_once('/').map_or(("", name), |(folder, file)| (folder, file));
     let directories = candidates.iter().filter_map(|path| path.parent());
-    let entries = directories.filter_map(|directory| std::fs::read_dir(directory).ok()).flat_map(|entries| entries.flatten());
+    let entries = directories.filter_map(|directory| std::fs::read_dir(directory).ok()).flat_map(Iterator::flatten);
     let names: Vec<String> = entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
     let meant = suggest::nearest(file, names.iter().map(String::as_str))?;
     let slash = if folder.is_empty() { "" } else { "/" };

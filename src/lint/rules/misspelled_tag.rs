@@ -11,7 +11,7 @@ pub(super) const RULE: Rule = Rule {
     name: "misspelled-tag",
     doc: "Tags that only one task has and that differ by a slip of the finger from a tag that others have",
     severity: Severity::Warning,
-    bad: r#"- hosts: all
+    bad: "- hosts: all
   tasks:
     - name: One
       ansible.builtin.ping:
@@ -22,8 +22,8 @@ pub(super) const RULE: Rule = Rule {
     - name: Three
       ansible.builtin.ping:
       tags: cofnig
-"#,
-    good: r#"- hosts: all
+",
+    good: "- hosts: all
   tasks:
     - name: One
       ansible.builtin.ping:
@@ -34,7 +34,7 @@ pub(super) const RULE: Rule = Rule {
     - name: Three
       ansible.builtin.ping:
       tags: config
-"#,
+",
     check: Check::Project(check),
 };
 

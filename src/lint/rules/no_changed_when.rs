@@ -10,17 +10,17 @@ pub(super) const RULE: Rule = Rule {
     name: "no-changed-when",
     doc: "Commands that count as a change in every run",
     severity: Severity::Warning,
-    bad: r#"- hosts: all
+    bad: "- hosts: all
   tasks:
     - name: Version
       ansible.builtin.command: /usr/bin/app --version
-"#,
-    good: r#"- hosts: all
+",
+    good: "- hosts: all
   tasks:
     - name: Version
       ansible.builtin.command: /usr/bin/app --version
       changed_when: false
-"#,
+",
     check: Check::Task(check),
 };
 

@@ -11,20 +11,20 @@ pub(super) const RULE: Rule = Rule {
     name: "package-latest",
     doc: "Packages in their latest version, whatever that is on the day of the run",
     severity: Severity::Warning,
-    bad: r#"- hosts: all
+    bad: "- hosts: all
   tasks:
     - name: Editor
       ansible.builtin.apt:
         name: vim
         state: latest
-"#,
-    good: r#"- hosts: all
+",
+    good: "- hosts: all
   tasks:
     - name: Editor
       ansible.builtin.apt:
         name: vim
         state: present
-"#,
+",
     check: Check::Task(check),
 };
 

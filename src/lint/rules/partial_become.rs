@@ -11,19 +11,19 @@ pub(super) const RULE: Rule = Rule {
     name: "partial-become",
     doc: "`become_user` where nothing says `become`",
     severity: Severity::Warning,
-    bad: r#"- hosts: all
+    bad: "- hosts: all
   tasks:
     - name: As the owner
       ansible.builtin.ping:
       become_user: postgres
-"#,
-    good: r#"- hosts: all
+",
+    good: "- hosts: all
   tasks:
     - name: As the owner
       ansible.builtin.ping:
       become: true
       become_user: postgres
-"#,
+",
     check: Check::Play(check),
 };
 

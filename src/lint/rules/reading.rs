@@ -133,7 +133,7 @@ reading! {
         bad "- hosts: all\n  tasks:\n    - name: One\n      ansible.builtin.debug:\n        msg: @a\n"
         good "- hosts: all\n  tasks:\n    - name: One\n      ansible.builtin.debug:\n        msg: \"@a\"\n"
     "yaml-syntax" Error "Text that is not YAML for another reason"
-        bad "- hosts: all\n  tasks: []\n  name: 'a' [b]\n"
+        bad "%YAML 9.9.9 x\n---\n- hosts: all\n  tasks: []\n"
         good "- hosts: all\n  tasks: []\n"
     "yaml-tab" Error "Tabs that indent a line"
         bad "- hosts: all\n  tasks:\n    - name: One\n      ansible.builtin.debug:\n\t  msg: a\n"

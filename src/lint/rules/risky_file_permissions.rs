@@ -12,13 +12,13 @@ pub(super) const RULE: Rule = Rule {
     name: "risky-file-permissions",
     doc: "Tasks that make a file and do not say its mode",
     severity: Severity::Warning,
-    bad: r#"- hosts: all
+    bad: "- hosts: all
   tasks:
     - name: A file
       ansible.builtin.copy:
         content: a
         dest: /etc/a
-"#,
+",
     good: r#"- hosts: all
   tasks:
     - name: A file

@@ -10,14 +10,14 @@ pub(super) const RULE: Rule = Rule {
     name: "risky-octal",
     doc: "Modes that are written as decimal numbers; one with a leading zero is only a matter of style",
     severity: Severity::Warning,
-    bad: r#"- hosts: all
+    bad: "- hosts: all
   tasks:
     - name: A file
       ansible.builtin.copy:
         content: a
         dest: /etc/a
         mode: 644
-"#,
+",
     good: r#"- hosts: all
   tasks:
     - name: A file

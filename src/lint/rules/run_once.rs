@@ -12,20 +12,20 @@ pub(super) const RULE: Rule = Rule {
     name: "run-once",
     doc: "`run_once` in a play whose strategy lets each host go its own way",
     severity: Severity::Warning,
-    bad: r#"- hosts: all
+    bad: "- hosts: all
   strategy: free
   tasks:
     - name: Once
       ansible.builtin.ping:
       run_once: true
-"#,
-    good: r#"- hosts: all
+",
+    good: "- hosts: all
   strategy: linear
   tasks:
     - name: Once
       ansible.builtin.ping:
       run_once: true
-"#,
+",
     check: Check::Play(check),
 };
 

@@ -10,18 +10,18 @@ pub(super) const RULE: Rule = Rule {
     name: "unknown-tag",
     doc: "Tags on the command line that no task has",
     severity: Severity::Warning,
-    bad: r#"- hosts: all
+    bad: "- hosts: all
   tasks:
     - name: Answer
       ansible.builtin.ping:
       tags: wbe
-"#,
-    good: r#"- hosts: all
+",
+    good: "- hosts: all
   tasks:
     - name: Answer
       ansible.builtin.ping:
       tags: web
-"#,
+",
     check: Check::Project(check),
 };
 

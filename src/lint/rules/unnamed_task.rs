@@ -10,15 +10,15 @@ pub(super) const RULE: Rule = Rule {
     name: "unnamed-task",
     doc: "Tasks without a name, which reports can show only by their module",
     severity: Severity::Info,
-    bad: r#"- hosts: all
+    bad: "- hosts: all
   tasks:
     - ansible.builtin.ping:
-"#,
-    good: r#"- hosts: all
+",
+    good: "- hosts: all
   tasks:
     - name: Answer
       ansible.builtin.ping:
-"#,
+",
     check: Check::Task(check),
 };
 

@@ -10,20 +10,20 @@ pub(super) const RULE: Rule = Rule {
     name: "unsupported-module",
     doc: "Modules that exist elsewhere but not in stead; under a condition it is a warning, because the task may never run",
     severity: Severity::Error,
-    bad: r#"- hosts: all
+    bad: "- hosts: all
   tasks:
     - name: A container
       community.docker.docker_container:
         name: web
         image: nginx
-"#,
-    good: r#"- hosts: all
+",
+    good: "- hosts: all
   tasks:
     - name: A service
       ansible.builtin.service:
         name: web
         state: started
-"#,
+",
     check: Check::Task(check),
 };
 

@@ -12,21 +12,21 @@ pub(super) const RULE: Rule = Rule {
     name: "unsupported-option",
     doc: "Options that Ansible has and stead does not; under a condition it is a warning, because the task may never run",
     severity: Severity::Error,
-    bad: r#"- hosts: all
+    bad: "- hosts: all
   tasks:
     - name: Editor
       ansible.builtin.package:
         name: vim
         state: present
         install_recommends: false
-"#,
-    good: r#"- hosts: all
+",
+    good: "- hosts: all
   tasks:
     - name: Editor
       ansible.builtin.package:
         name: vim
         state: present
-"#,
+",
     check: Check::Task(check),
 };
 

@@ -12,14 +12,14 @@ pub(super) const RULE: Rule = Rule {
     name: "unused-handler",
     doc: "Handlers that nothing notifies",
     severity: Severity::Warning,
-    bad: r#"- hosts: all
+    bad: "- hosts: all
   handlers:
     - name: Restart
       ansible.builtin.debug:
         msg: restarted
   tasks: []
-"#,
-    good: r#"- hosts: all
+",
+    good: "- hosts: all
   handlers:
     - name: Restart
       ansible.builtin.debug:
@@ -30,7 +30,7 @@ pub(super) const RULE: Rule = Rule {
         msg: a
       changed_when: true
       notify: Restart
-"#,
+",
     check: Check::Project(check),
 };
 

@@ -3,7 +3,7 @@
 use crate::lint::project::Project;
 use crate::lint::rule::{Check, Rule};
 use crate::lint::variables::is_given;
-use crate::lint::corpus::Kind;
+use crate::lint::corpus::{Kind, ProjectFile};
 use crate::source::{Diagnostic, Diagnostics, NodeValue, Severity, Span, suggest};
 use crate::vars::Origin;
 use std::collections::{HashMap, HashSet};
@@ -83,8 +83,7 @@ fn check(project: &Project<'_>, found: &mut Diagnostics) {
         }
     }
     // Roles from elsewhere are not ours to tidy.
-    let map = project.loader.map();
-    let files: HashSet<_> = project.corpus.files.iter().filter_map(|file| map.find(&file.path)).collect();
+    let files: HashSet<_> = project.corpus.files.iter().map(ProjectFile::id).collect();
     for (span, (name, what)) in defined {
         if is_given(&name) || name.contains("{{") || words.contains(&*name) || !files.contains(&span.file) || name.starts_with('_') {
             continue;
