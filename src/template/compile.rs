@@ -45,7 +45,8 @@ pub(super) fn template(text: &str, options: &FileOptions, backslash: Backslash) 
     let blanked = if odd_delimiters { None } else { blank_backslashes(text) };
     let source = blanked.as_deref().unwrap_or(text);
     let tree = minijinja::machinery::parse(source, "template", syntax).map_err(|error| syntax_error(&error, source))?;
-    let mut lowering = Lowering { text, backslash, newline: &options.newline_sequence, blocks: HashMap::new() };
+    let block_end = &options.delimiters[1];
+    let mut lowering = Lowering { text, backslash, newline: &options.newline_sequence, block_end, blocks: HashMap::new() };
     let parsed::Stmt::Template(root) = tree else { unreachable!("the parser's root is a template") };
     let body = lowering.body(&root.children)?;
     Ok(Template { body, blocks: lowering.blocks, start: 0 })
@@ -56,7 +57,7 @@ pub(super) fn expression(text: &str) -> Result<Expr, CompileError> {
     let blanked = blank_backslashes(text);
     let source = blanked.as_deref().unwrap_or(text);
     let tree = minijinja::machinery::parse_expr(source).map_err(|error| syntax_error(&error, source))?;
-    Lowering { text, backslash: Backslash::Literal, newline: "\n", blocks: HashMap::new() }.expr(&tree)
+    Lowering { text, backslash: Backslash::Literal, newline: "\n", block_end: "%}", blocks: HashMap::new() }.expr(&tree)
 }
 
 fn syntax_error(error: &minijinja::Error, source: &str) -> CompileError {
@@ -88,6 +89,7 @@ struct Lowering<'t> {
     text: &'t str,
     backslash: Backslash,
     newline: &'t str,
+    block_end: &'t str,
     blocks: HashMap<Arc<str>, Arc<Vec<Stmt>>>,
 }
 
@@ -148,9 +150,13 @@ impl Lowering<'_> {
                 let name: Arc<str> = block.name.into();
                 let body = self.body(&block.body)?;
                 self.blocks.insert(Arc::clone(&name), Arc::new(body));
-                Stmt::Block(name, range(block.span()))
+                let at = range(block.span());
+                Stmt::Block { name, at, scoped: self.words_from(at.0).contains(&"scoped") }
             }
-            parsed::Stmt::Import(import) => Stmt::Import { from: self.expr(&import.expr)?, name: self.name(&import.name)? },
+            parsed::Stmt::Import(import) => {
+                let context = self.words_from(range(import.expr.span()).1).contains(&"with");
+                Stmt::Import { from: self.expr(&import.expr)?, name: self.name(&import.name)?, context }
+            }
             parsed::Stmt::FromImport(import) => {
                 let names = import
                     .names
@@ -161,11 +167,13 @@ impl Lowering<'_> {
                         Ok((name, alias))
                     })
                     .collect::<Lowered<_>>()?;
-                Stmt::FromImport { from: self.expr(&import.expr)?, names }
+                let context = self.words_from(range(import.expr.span()).1).ends_with(&["with", "context"]);
+                Stmt::FromImport { from: self.expr(&import.expr)?, names, context }
             }
             parsed::Stmt::Extends(extends) => Stmt::Extends(self.expr(&extends.name)?),
             parsed::Stmt::Include(include) => {
-                Stmt::Include { name: self.expr(&include.name)?, ignore_missing: include.ignore_missing }
+                let context = !self.words_from(range(include.name.span()).1).contains(&"without");
+                Stmt::Include { name: self.expr(&include.name)?, ignore_missing: include.ignore_missing, context }
             }
             parsed::Stmt::Macro(declared) => Stmt::Macro(Arc::new(self.declared(declared)?)),
             parsed::Stmt::CallBlock(block) => {
@@ -193,6 +201,14 @@ impl Lowering<'_> {
             defaults,
             body,
         })
+    }
+
+    /// Words from a place to the end of the statement there. The parser reads but does not keep
+    /// `scoped`, `with context` and `without context`.
+    fn words_from(&self, at: u32) -> Vec<&str> {
+        let rest = self.text.get(at as usize..).unwrap_or("");
+        let rest = rest.split(self.block_end).next().unwrap_or("");
+        rest.split(|c: char| !c.is_alphanumeric() && c != '_').filter(|word| !word.is_empty()).collect()
     }
 
     fn name(&self, expr: &parsed::Expr<'_>) -> Lowered<Arc<str>> {

@@ -84,8 +84,17 @@ pub(super) struct Surroundings {
     pub(super) context: usize,
     pub(super) place: Place,
     pub(super) frame: Rc<Frame>,
+    /// The outermost frame of the template: what blocks see.
+    pub(super) top: Rc<Frame>,
     pub(super) home: Option<Rc<Home>>,
     pub(super) blocks: Rc<Blocks>,
+}
+
+impl Surroundings {
+    /// The same, but outside of all loops and blocks.
+    pub(super) fn at_top(&self) -> Self {
+        Self { frame: Rc::clone(&self.top), ..self.clone() }
+    }
 }
 
 /// Evaluates one template or expression.
@@ -98,7 +107,8 @@ pub(super) struct Interpreter<'r> {
 
 impl<'r> Interpreter<'r> {
     pub(super) fn new(runtime: &'r Runtime, context: usize, place: Place) -> Self {
-        let around = Surroundings { context, place, frame: Rc::default(), home: None, blocks: Rc::default() };
+        let frame = Rc::<Frame>::default();
+        let around = Surroundings { context, place, top: Rc::clone(&frame), frame, home: None, blocks: Rc::default() };
         Self { runtime, around, renders_constants: false }
     }
 
@@ -131,8 +141,10 @@ impl<'r> Interpreter<'r> {
 
     /// The same for a file: text without anything to render stays as it is, line ends included.
     pub(super) fn render_text(&self, template: &Template, text: &str) -> Res {
+        let starts = self.around.home.as_ref().map(|home| home.options.delimiters.iter().step_by(2));
+        let plain = starts.is_some_and(|mut starts| starts.all(|start| !text.contains(start.as_str())));
         match &template.body[..] {
-            [] | [super::ast::Stmt::Raw(_)] if template.start == 0 => Ok(Val::str(text)),
+            [] | [super::ast::Stmt::Raw(_)] if template.start == 0 && plain => Ok(Val::str(text)),
             _ => self.render(template, text),
         }
     }
@@ -249,12 +261,22 @@ impl<'r> Interpreter<'r> {
             }
             ExprKind::Attr(of, name) => {
                 let base = self.eval(of)?;
+                // As in Python an attribute goes first: `{'keys': 1}.keys` is the method.
+                if methods::is_plain_mapping(&base) && methods::exists(runtime, &base, name) {
+                    return Ok(methods::bound(&base, name));
+                }
                 return self.part(of, &base, &Key::Str(Arc::clone(name)), expr.at);
             }
             ExprKind::Item(of, key) => {
                 let base = self.eval(of)?;
                 runtime.solid(&base)?;
-                let key = runtime.key(&self.eval(key)?)?;
+                let key = self.eval(key)?;
+                if let (Val::Float(_), true) = (&key, base.is_list()) {
+                    let message = format!("{} has no item {}", described(of), runtime.repr(&key)?);
+                    let error = TemplateError::new(TemplateErrorKind::Undefined, message);
+                    return Ok(Val::undefined(TemplateError { span: self.span(expr.at), ..error }));
+                }
+                let key = runtime.key(&key)?;
                 return self.part(of, &base, &key, expr.at);
             }
             ExprKind::Slice { of, start, stop, step } => {
@@ -296,6 +318,11 @@ impl<'r> Interpreter<'r> {
         self.runtime.solid(base)?;
         if let Some(value) = self.runtime.get(base, key)? {
             return Ok(value);
+        }
+        if let Key::Str(name) = key
+            && methods::exists(self.runtime, base, name)
+        {
+            return Ok(methods::bound(base, name));
         }
         let what = described(of);
         let shown = match key {
@@ -419,12 +446,8 @@ impl<'r> Interpreter<'r> {
                         return soften(result, &format!("the method `{name}`"), span);
                     }
                 }
-                match self.part(base_expr, &base, &Key::Str(Arc::clone(name)), of.at)? {
-                    Val::Undefined(error) if !base.is_mapping(self.runtime) => {
-                        Err(TemplateError { kind: TemplateErrorKind::UnknownName, ..error.error.clone() }.into())
-                    }
-                    value => self.invoke(&value, args, span),
-                }
+                let function = self.part(base_expr, &base, &Key::Str(Arc::clone(name)), of.at)?;
+                self.invoke(&function, args, span)
             }
             _ => {
                 let function = self.eval(of)?;

@@ -91,9 +91,10 @@ impl Interpreter<'_> {
                 out.push(Piece::Value(value));
             }
             Stmt::Scoped(body) => return self.nested().run(body, out),
-            Stmt::Block(name, at) => {
+            Stmt::Block { name, at, scoped } => {
                 if !self.around.blocks.has_parent() {
-                    self.runtime.deeper(|| self.block(name, 0, *at, out))?;
+                    let around = if *scoped { self.around.clone() } else { self.around.at_top() };
+                    self.runtime.deeper(|| self.in_other(around).block(name, 0, *at, out))?;
                 }
             }
             Stmt::Extends(name) => {
@@ -101,22 +102,20 @@ impl Interpreter<'_> {
                 self.runtime.solid(&name)?;
                 self.around.blocks.extend(name);
             }
-            Stmt::Include { name, ignore_missing } => self.include(name, *ignore_missing, out)?,
-            Stmt::Import { from, name } => {
-                let module = self.import(from)?;
+            Stmt::Include { name, ignore_missing, context } => self.include(name, *ignore_missing, *context, out)?,
+            Stmt::Import { from, name, context } => {
+                let module = self.import(from, *context)?;
                 self.around.frame.set(name, Val::object(module));
             }
-            Stmt::FromImport { from, names } => {
-                let module: Module = self.import(from)?;
+            Stmt::FromImport { from, names, context } => {
+                let module: Module = self.import(from, *context)?;
                 for (name, alias) in names {
-                    let Some(value) = module.member(name) else {
-                        let error = TemplateError::new(
-                            TemplateErrorKind::Undefined,
-                            format!("the imported template does not define `{name}`"),
-                        );
-                        return Err(TemplateError { span: self.span(from.at), ..error }.into());
+                    let missing = || {
+                        let message = format!("the imported template does not define `{name}`");
+                        let error = TemplateError::new(TemplateErrorKind::Undefined, message);
+                        Val::undefined(TemplateError { span: self.span(from.at), ..error })
                     };
-                    self.around.frame.set(alias, value);
+                    self.around.frame.set(alias, module.member(name).unwrap_or_else(missing));
                 }
             }
             Stmt::Macro(declared) => {

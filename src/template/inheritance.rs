@@ -55,8 +55,9 @@ impl Interpreter<'_> {
         out.clear();
         let (interpreter, template) = self.loaded(&parent)?;
         // Names that were set at the top are seen by the blocks.
+        let frame = Rc::clone(&self.around.frame);
         let around =
-            Surroundings { frame: Rc::clone(&self.around.frame), blocks: Rc::clone(&self.around.blocks), ..interpreter.around };
+            Surroundings { top: Rc::clone(&frame), frame, blocks: Rc::clone(&self.around.blocks), ..interpreter.around };
         self.runtime.deeper(|| self.in_other(around).run_template(&template, out))
     }
 
@@ -76,11 +77,22 @@ impl Interpreter<'_> {
         Ok(())
     }
 
-    pub(super) fn include(&self, name: &Expr, ignore_missing: bool, out: &mut Vec<Piece>) -> Res<()> {
+    /// The frame of another template: inside the present one, or (without context) one in which
+    /// nothing is defined.
+    fn other_frame(&self, around: Surroundings, with_context: bool) -> Surroundings {
+        let (frame, context) = if with_context {
+            (Frame::inside(&self.around.frame), around.context)
+        } else {
+            (Rc::default(), self.runtime.without_variables(around.context))
+        };
+        Surroundings { top: Rc::clone(&frame), frame, context, ..around }
+    }
+
+    pub(super) fn include(&self, name: &Expr, ignore_missing: bool, with_context: bool, out: &mut Vec<Piece>) -> Res<()> {
         let value = self.eval(name)?;
         match self.loaded(&value) {
             Ok((interpreter, template)) => {
-                let around = Surroundings { frame: Frame::inside(&self.around.frame), ..interpreter.around };
+                let around = self.other_frame(interpreter.around, with_context);
                 self.runtime.deeper(|| self.in_other(around).run_template(&template, out))
             }
             Err(Fault::Error(error)) if ignore_missing && error.message.starts_with(NOT_FOUND) => Ok(()),
@@ -88,11 +100,11 @@ impl Interpreter<'_> {
         }
     }
 
-    pub(super) fn import(&self, from: &Expr) -> Res<Module> {
+    pub(super) fn import(&self, from: &Expr, with_context: bool) -> Res<Module> {
         let value = self.eval(from)?;
         let (interpreter, template) = self.loaded(&value).map_err(|error| error.at(self.span(from.at)))?;
-        let frame = Frame::inside(&self.around.frame);
-        let around = Surroundings { frame: Rc::clone(&frame), ..interpreter.around };
+        let around = self.other_frame(interpreter.around, with_context);
+        let frame = Rc::clone(&around.frame);
         self.runtime.deeper(|| self.in_other(around).run_template(&template, &mut Vec::new()))?;
         Ok(Module::new(frame.own_names()))
     }
@@ -139,6 +151,7 @@ impl Interpreter<'_> {
             context: self.around.context,
             place,
             frame: Rc::clone(&self.around.frame),
+            top: Rc::clone(&self.around.frame),
             home: Some(Rc::new(home)),
             blocks: Rc::default(),
         };
@@ -170,6 +183,9 @@ impl Object for MacroObject {
         Ok(match key.as_str() {
             Some("name") => Some(Val::Str(Arc::clone(&self.declared.name))),
             Some("arguments") => Some(Val::tuple(self.declared.params.iter().map(|name| Val::Str(Arc::clone(name))).collect())),
+            Some("catch_varargs") => Some(Val::Bool(self.declared.reads_varargs)),
+            Some("catch_kwargs") => Some(Val::Bool(self.declared.reads_kwargs)),
+            Some("caller") => Some(Val::Bool(self.declared.reads_caller)),
             _ => None,
         })
     }

@@ -94,11 +94,25 @@ fn write_text(text: &str, ascii: bool, out: &mut String) {
     out.push('"');
 }
 
+/// The value, with dates as JSON has them: `2024-01-02T03:04:05`.
+pub(super) fn dates(runtime: &Runtime, value: &Val) -> Res<Value> {
+    match value {
+        Val::Object(object) if object.type_name() == "datetime" => Ok(Value::from(object.text().replacen(' ', "T", 1))),
+        value => runtime.known(value),
+    }
+}
+
 /// Reads JSON text.
 pub(super) fn read(runtime: &Runtime, text: &str) -> Res {
     runtime.bytes(text.len())?;
     match serde_json::from_str::<serde_json::Value>(text) {
         Ok(json) => Ok(Val::from(Value::from(json))),
-        Err(error) => Err(fail(format!("this is not JSON: {error}"))),
+        // Python's reader knows these words.
+        Err(error) => match text.trim() {
+            "NaN" => Ok(Val::Float(f64::NAN)),
+            "Infinity" => Ok(Val::Float(f64::INFINITY)),
+            "-Infinity" => Ok(Val::Float(f64::NEG_INFINITY)),
+            _ => Err(fail(format!("this is not JSON: {error}"))),
+        },
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::error::fail;
 use super::eval::Interpreter;
 use super::formatting;
+use super::objects::Bound;
 use super::runtime::Runtime;
 use super::val::{Args, Res, Val};
 
@@ -19,6 +20,41 @@ pub(super) fn changes(name: &str) -> bool {
 /// Whether a method only stores its arguments, so that they need not be known.
 pub(super) fn stores(name: &str) -> bool {
     matches!(name, "append" | "extend" | "insert" | "update" | "setdefault" | "get")
+}
+
+const OF_TEXT: &[&str] = &[
+    "capitalize", "casefold", "center", "count", "encode", "endswith", "expandtabs", "find", "format", "format_map", "index",
+    "isalnum", "isalpha", "isascii", "isdecimal", "isdigit", "isidentifier", "islower", "isnumeric", "isprintable", "isspace",
+    "istitle", "isupper", "join", "ljust", "lower", "lstrip", "maketrans", "partition", "removeprefix", "removesuffix",
+    "replace", "rfind", "rindex", "rjust", "rpartition", "rsplit", "rstrip", "split", "splitlines", "startswith", "strip",
+    "swapcase", "title", "translate", "upper", "zfill",
+];
+const OF_TUPLES: &[&str] = &["count", "index"];
+const OF_LISTS: &[&str] =
+    &["append", "clear", "copy", "count", "extend", "index", "insert", "pop", "remove", "reverse", "sort"];
+const OF_MAPPINGS: &[&str] =
+    &["clear", "copy", "fromkeys", "get", "items", "keys", "pop", "popitem", "setdefault", "update", "values"];
+
+/// Whether a value has a method.
+pub(super) fn exists(runtime: &Runtime, value: &Val, name: &str) -> bool {
+    let known = match value {
+        Val::Str(_) => OF_TEXT,
+        Val::Tuple(_) => OF_TUPLES,
+        list if list.is_list() => OF_LISTS,
+        map if map.is_mapping(runtime) => OF_MAPPINGS,
+        _ => return false,
+    };
+    known.contains(&name)
+}
+
+/// Whether it is a dictionary that is nothing besides.
+pub(super) fn is_plain_mapping(value: &Val) -> bool {
+    matches!(value, Val::Map(_) | Val::Data(crate::vars::Value::Map(_)))
+}
+
+/// A method without its call.
+pub(super) fn bound(of: &Val, name: &Arc<str>) -> Val {
+    Val::object(Bound { of: of.clone(), name: Arc::clone(name) })
 }
 
 /// Calls a method; none if there is no such method.
@@ -70,7 +106,8 @@ fn of_text(runtime: &Runtime, text: &Arc<str>, name: &str, args: &mut Args) -> O
     };
     let all = |test: fn(char) -> bool| Ok(Val::Bool(!text.is_empty() && text.chars().all(test)));
     Some((|| match name {
-        "lower" | "casefold" => string(text.to_lowercase()),
+        "lower" => string(text.to_lowercase()),
+        "casefold" => string(text.to_lowercase().replace('ß', "ss")),
         "upper" => string(text.to_uppercase()),
         "capitalize" => string(capitalized(text)),
         "title" => string(titled(text)),
@@ -122,7 +159,7 @@ fn of_text(runtime: &Runtime, text: &Arc<str>, name: &str, args: &mut Args) -> O
         }
         "startswith" | "endswith" => {
             let wanted = prefixes(runtime, &args.required("prefix")?)?;
-            let slice = window(text, args)?;
+            let (_, slice) = window(text, args)?;
             Ok(Val::Bool(
                 wanted
                     .iter()
@@ -131,16 +168,19 @@ fn of_text(runtime: &Runtime, text: &Arc<str>, name: &str, args: &mut Args) -> O
         }
         "find" | "rfind" | "index" | "rindex" => {
             let wanted = text_arg(runtime, &args.required("sub")?)?;
-            let found = if name.starts_with('r') { text.rfind(&*wanted) } else { text.find(&*wanted) };
+            let (start, slice) = window(text, args)?;
+            let found = if name.starts_with('r') { slice.rfind(&*wanted) } else { slice.find(&*wanted) };
             match found {
-                Some(at) => Ok(Val::Int(text[..at].chars().count() as i64)),
+                Some(at) => Ok(Val::Int((start + slice[..at].chars().count()) as i64)),
                 None if name.ends_with("find") => Ok(Val::Int(-1)),
                 None => Err(fail(format!("the text does not contain `{wanted}`"))),
             }
         }
         "count" => {
             let wanted = text_arg(runtime, &args.required("sub")?)?;
-            Ok(Val::Int(if wanted.is_empty() { text.chars().count() as i64 + 1 } else { text.matches(&*wanted).count() as i64 }))
+            let (_, slice) = window(text, args)?;
+            let count = if wanted.is_empty() { slice.chars().count() + 1 } else { slice.matches(&*wanted).count() };
+            Ok(Val::Int(count as i64))
         }
         "replace" => {
             let (old, new) = (text_arg(runtime, &args.required("old")?)?, text_arg(runtime, &args.required("new")?)?);
@@ -207,7 +247,48 @@ fn of_text(runtime: &Runtime, text: &Arc<str>, name: &str, args: &mut Args) -> O
             let suffix = text_arg(runtime, &args.required("suffix")?)?;
             string(text.strip_suffix(&*suffix).unwrap_or(text).to_owned())
         }
-        "isdigit" | "isdecimal" | "isnumeric" => all(char::is_numeric),
+        "isnumeric" => all(char::is_numeric),
+        "isdecimal" => all(is_decimal),
+        "isdigit" => all(|c| is_decimal(c) || matches!(c, '²' | '³' | '¹' | '⁰' | '⁴'..='⁹' | '₀'..='₉' | '①'..='⑨')),
+        "isprintable" => Ok(Val::Bool(text.chars().all(crate::vars::python::is_printable))),
+        "translate" => {
+            let table = args.required("table")?;
+            let mut out = String::new();
+            for c in text.chars() {
+                match runtime.get(&table, &crate::vars::Key::Int(i64::from(u32::from(c))))? {
+                    None => out.push(c),
+                    Some(Val::Null) => {}
+                    Some(Val::Str(text)) => out.push_str(&text),
+                    Some(Val::Int(code)) => out.extend(u32::try_from(code).ok().and_then(char::from_u32)),
+                    Some(other) => return Err(formatting::needs_text(&other)),
+                }
+            }
+            string(out)
+        }
+        "maketrans" => {
+            let code = |c: char| crate::vars::Key::Int(i64::from(u32::from(c)));
+            let first = args.required("x")?;
+            let mut table = super::val::Dict::new();
+            if let Some(to) = args.next("y") {
+                let (from, to) = (text_arg(runtime, &first)?, text_arg(runtime, &to)?);
+                if from.chars().count() != to.chars().count() {
+                    return Err(fail("both texts must have the same length"));
+                }
+                table.extend(from.chars().zip(to.chars()).map(|(from, to)| (code(from), Val::Int(i64::from(u32::from(to))))));
+                if let Some(gone) = args.next("z") {
+                    table.extend(text_arg(runtime, &gone)?.chars().map(|c| (code(c), Val::Null)));
+                }
+            } else {
+                for (key, value) in runtime.mapping(&first)? {
+                    let key = match &key {
+                        crate::vars::Key::Str(one) if one.chars().count() == 1 => one.chars().next().map_or(key.clone(), code),
+                        other => other.clone(),
+                    };
+                    table.insert(key, value);
+                }
+            }
+            Ok(Val::dict(table))
+        }
         "isalpha" => all(char::is_alphabetic),
         "isalnum" => all(char::is_alphanumeric),
         "isspace" => all(char::is_whitespace),
@@ -240,14 +321,20 @@ fn is_no_method(result: &Res) -> bool {
     matches!(result, Err(super::error::Fault::Error(error)) if error.message == "\0no method")
 }
 
-/// The part of the text between the optional `start` and `end`.
-fn window<'t>(text: &'t str, args: &mut Args) -> Res<&'t str> {
+/// What `str.isdecimal` takes for a digit.
+fn is_decimal(c: char) -> bool {
+    c.is_ascii_digit() || (!c.is_ascii() && c.is_numeric() && regex::Regex::new("^\\d$").is_ok_and(|digit| digit.is_match(c.encode_utf8(&mut [0; 4]))))
+}
+
+/// The part of the text between the optional `start` and `end`, and at which character it begins.
+fn window<'t>(text: &'t str, args: &mut Args) -> Res<(usize, &'t str)> {
     let (start, end) = (count_arg(args, "start")?, count_arg(args, "end")?);
     let length = text.chars().count() as i64;
     let clamp = |at: i64| (if at < 0 { at + length } else { at }).clamp(0, length) as usize;
     let byte = |at: usize| text.char_indices().nth(at).map_or(text.len(), |(byte, _)| byte);
-    let (start, end) = (byte(clamp(start.unwrap_or(0))), byte(clamp(end.unwrap_or(length))));
-    Ok(text.get(start..end).unwrap_or(""))
+    let start = clamp(start.unwrap_or(0));
+    let end = clamp(end.unwrap_or(length));
+    Ok((start, text.get(byte(start)..byte(end)).unwrap_or("")))
 }
 
 fn is_space(c: char) -> bool {
@@ -343,7 +430,12 @@ fn of_list(interpreter: &Interpreter<'_>, list: &Val, name: &str, args: &mut Arg
         "index" => {
             return Some((|| {
                 let wanted = args.required("value")?;
-                for (at, item) in runtime.items(list)?.iter().enumerate() {
+                let items = runtime.items(list)?;
+                let length = items.len() as i64;
+                let place = |at: i64| usize::try_from(if at < 0 { at + length } else { at }).unwrap_or(0);
+                let start = place(count_arg(args, "start")?.unwrap_or(0));
+                let stop = place(count_arg(args, "stop")?.unwrap_or(length));
+                for (at, item) in items.iter().enumerate().take(stop).skip(start) {
                     if runtime.equal(item, &wanted)? {
                         return Ok(Val::Int(at as i64));
                     }
@@ -467,6 +559,11 @@ pub(super) fn of_mapping(interpreter: &Interpreter<'_>, map: &Val, name: &str, a
             Ok(runtime.get(map, &key)?.unwrap_or(default))
         }
         "copy" => Ok(Val::dict(runtime.mapping(map)?.into_iter().collect())),
+        "fromkeys" => {
+            let keys = runtime.items(&args.required("iterable")?)?;
+            let value = args.next("value").unwrap_or(Val::Null);
+            Ok(Val::dict(keys.iter().map(|key| Ok((runtime.key(key)?, value.clone()))).collect::<Res<_>>()?))
+        }
         "update" | "pop" | "setdefault" | "clear" | "popitem" => {
             let Val::Map(entries) = map else { return Err(fail("this dictionary cannot be changed")) };
             match name {

@@ -12,9 +12,8 @@
 use std::sync::Arc;
 
 mod ast;
-#[cfg(test)]
-mod cases;
 mod compile;
+mod crypt;
 mod error;
 mod eval;
 mod exec;
@@ -31,6 +30,7 @@ mod ops;
 mod place;
 mod reads;
 mod refs;
+mod regex_syntax;
 mod regexes;
 mod renderer;
 #[cfg(test)]
@@ -42,6 +42,7 @@ mod val;
 #[cfg(test)]
 mod vault_tests;
 mod version;
+mod wrap;
 mod yaml;
 
 pub use error::{TemplateError, TemplateErrorKind};

@@ -242,6 +242,12 @@ impl Object for Function {
         "function"
     }
 
+    fn method(&self, interpreter: &Interpreter<'_>, name: &str, args: &mut Args) -> Option<Res> {
+        let types = [("dict", Val::dict(Dict::new())), ("str", Val::str(""))];
+        let (_, empty) = types.into_iter().find(|(own, _)| *own == self.name)?;
+        methods::call(interpreter, &empty, name, args)
+    }
+
     fn call(&self, interpreter: &Interpreter<'_>, mut args: Args) -> Res {
         let stops = !matches!(self.name, "dict" | "namespace");
         if let Some(stopper) = args.stopper().filter(|_| stops) {
@@ -297,6 +303,29 @@ impl Object for RangeObject {
             1 => format!("range({}, {})", self.start, self.stop),
             step => format!("range({}, {}, {step})", self.start, self.stop),
         }
+    }
+
+    fn any(&self) -> &dyn std::any::Any {
+        self
+    }
+}
+
+/// A method that was not called yet: `'x'.upper`.
+#[derive(Debug)]
+pub(super) struct Bound {
+    pub(super) of: Val,
+    pub(super) name: Arc<str>,
+}
+
+impl Object for Bound {
+    fn type_name(&self) -> &'static str {
+        "builtin_function_or_method"
+    }
+
+    fn call(&self, interpreter: &Interpreter<'_>, mut args: Args) -> Res {
+        let result = methods::call(interpreter, &self.of, &self.name, &mut args);
+        let result = result.unwrap_or_else(|| Err(fail(format!("there is no method `{}`", self.name))));
+        result.and_then(|value| args.finish().map(|()| value))
     }
 
     fn any(&self) -> &dyn std::any::Any {

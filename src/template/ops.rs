@@ -24,7 +24,7 @@ pub(super) fn binary(runtime: &Runtime, operator: Operator, left: &Val, right: &
             items.extend(runtime.items(right)?);
             Ok(Val::tuple(items))
         }
-        (Operator::Add, _, _) if left.is_list() && right.is_list() => {
+        (Operator::Add, _, _) if left.is_list() && right.is_list() && !is_tuple(left) && !is_tuple(right) => {
             let mut items = runtime.items(left)?;
             items.extend(runtime.items(right)?);
             runtime.bytes(items.len() * 16)?;
@@ -39,6 +39,10 @@ pub(super) fn binary(runtime: &Runtime, operator: Operator, left: &Val, right: &
         }
         _ => refuse(operator, left, right),
     }
+}
+
+fn is_tuple(value: &Val) -> bool {
+    matches!(value, Val::Tuple(_))
 }
 
 fn refuse(operator: Operator, left: &Val, right: &Val) -> Res {

@@ -135,7 +135,7 @@ impl Reader {
 
     fn statement(&mut self, statement: &Stmt) {
         match statement {
-            Stmt::Raw(_) | Stmt::Continue | Stmt::Break | Stmt::Block(..) => {}
+            Stmt::Raw(_) | Stmt::Continue | Stmt::Break | Stmt::Block { .. } => {}
             Stmt::Emit(expr) | Stmt::Extends(expr) | Stmt::Do(expr) | Stmt::Include { name: expr, .. } => self.expr(expr),
             Stmt::For(each) => {
                 self.expr(&each.iter);
@@ -179,11 +179,11 @@ impl Reader {
                 self.scoped(body);
             }
             Stmt::Scoped(body) => self.scoped(body),
-            Stmt::Import { from, name } => {
+            Stmt::Import { from, name, .. } => {
                 self.expr(from);
                 self.target(&Target::Name(Arc::clone(name)));
             }
-            Stmt::FromImport { from, names } => {
+            Stmt::FromImport { from, names, .. } => {
                 self.expr(from);
                 for (_, alias) in names {
                     self.target(&Target::Name(Arc::clone(alias)));

@@ -9,6 +9,7 @@ use super::compile::{self, Backslash, CompileError};
 use super::error::{Fault, TemplateError, TemplateErrorKind};
 use super::eval::{Home, Interpreter};
 use super::place::Place;
+use super::regexes::Patterns;
 use super::runtime::Runtime;
 use super::val::{Res, Val};
 use super::{FileOptions, Truth};
@@ -37,7 +38,7 @@ pub(super) struct Shared {
     values: RwLock<HashMap<Arc<str>, Arc<Template>>>,
     expressions: RwLock<HashMap<Arc<str>, Arc<Expr>>>,
     files: Mutex<HashMap<PathBuf, KnownFile>>,
-    pub(super) patterns: Mutex<HashMap<String, regex::Regex>>,
+    pub(super) patterns: Patterns,
 }
 
 /// A template file that was compiled.

@@ -6,6 +6,7 @@ use std::cmp::Ordering;
 use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::error::{Absent, Among, Fault, TemplateError, TemplateErrorKind, fail};
 use super::eval::Interpreter;
@@ -33,6 +34,8 @@ pub(super) struct Runtime {
     fuel: Cell<u64>,
     bytes: Cell<u64>,
     depth: Cell<u32>,
+    /// Time spent in searches that may turn back.
+    pub(super) matching: Cell<Duration>,
     tuples_as_lists: Cell<bool>,
     /// Frames that macros hold on to; emptied at the end, since a macro stands in its own frame.
     pub(super) frames: RefCell<Vec<Rc<super::eval::Frame>>>,
@@ -68,6 +71,7 @@ impl Runtime {
             fuel: Cell::new(FUEL),
             bytes: Cell::new(BYTES),
             depth: Cell::new(0),
+            matching: Cell::default(),
             tuples_as_lists: Cell::new(false),
             frames: RefCell::default(),
         }
@@ -87,6 +91,15 @@ impl Runtime {
         contexts.push(Rc::new(Context { scope, memo: RefCell::default() }));
         self.hosts.borrow_mut().insert(name.into(), contexts.len() - 1);
         Some(contexts.len() - 1)
+    }
+
+    /// A context in which no variable is defined; files are found as in the given one.
+    pub(super) fn without_variables(&self, of: usize) -> usize {
+        let search = Arc::clone(&self.context(of).scope.search);
+        let scope = Arc::new(Scope { search, ..Scope::default() });
+        let mut contexts = self.contexts.borrow_mut();
+        contexts.push(Rc::new(Context { scope, memo: RefCell::default() }));
+        contexts.len() - 1
     }
 
     /// One more step.
@@ -394,6 +407,7 @@ impl Runtime {
     pub(super) fn get(&self, value: &Val, key: &Key) -> Res<Option<Val>> {
         let at = |length: usize| match key {
             Key::Int(index) => usize::try_from(if *index < 0 { index + length as i64 } else { *index }).ok(),
+            Key::Bool(index) => Some(usize::from(*index)),
             _ => None,
         };
         let found = match value {
@@ -403,10 +417,13 @@ impl Runtime {
             Val::Tuple(items) => at(items.len()).and_then(|at| items.get(at).cloned()),
             Val::Data(Value::List(items)) => at(items.len()).and_then(|at| items.get(at).cloned()).map(Val::from),
             Val::Str(text) => match key {
-                Key::Int(_) => at(text.chars().count()).and_then(|at| text.chars().nth(at)).map(|c| Val::str(c.to_string())),
+                Key::Int(_) | Key::Bool(_) => at(text.chars().count()).and_then(|at| text.chars().nth(at)).map(|c| Val::str(c.to_string())),
                 _ => None,
             },
             Val::Object(object) => return object.get(self, key),
+            Val::Int(_) | Val::Float(_) if key.as_str() == Some("real") => Some(value.clone()),
+            Val::Int(_) if key.as_str() == Some("imag") => Some(Val::Int(0)),
+            Val::Float(_) if key.as_str() == Some("imag") => Some(Val::Float(0.0)),
             _ => None,
         };
         found.map(|value| self.force(&value)).transpose()

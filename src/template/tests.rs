@@ -7,10 +7,11 @@ use std::sync::OnceLock;
 
 use super::error::{Fault, fail};
 use super::eval::Interpreter;
-use super::regexes::{self, Flags};
+use super::regexes::{self, Anchor, Flags};
 use super::runtime::{Number, Runtime, number};
 use super::val::{Args, Res, Val};
-use super::{filters, version};
+use super::ast::Operator;
+use super::{filters, ops, version};
 
 type Run = fn(&Interpreter<'_>, Val, &mut Args) -> Res<bool>;
 
@@ -54,7 +55,8 @@ static TESTS: &[Test] = &[
     test("iterable", |it, input, _| Ok(it.runtime.length(&input)?.is_some())),
     test("mapping", |it, input, _| Ok(input.is_mapping(it.runtime))),
     test("callable", |_, input, _| {
-        Ok(matches!(&input, Val::Object(object) if matches!(object.type_name(), "function" | "Macro")))
+        let callable = ["function", "Macro", "builtin_function_or_method", "BlockReference", "Joiner", "LoopContext"];
+        Ok(matches!(&input, Val::Object(object) if callable.contains(&object.type_name())))
     }),
     test("escaped", |_, _, _| Ok(false)),
     test("filter", |it, input, _| Ok(filters::find(&it.runtime.string(&input)?).is_some())),
@@ -63,9 +65,9 @@ static TESTS: &[Test] = &[
     test("upper", |it, input, _| cased(it.runtime, &input, char::is_uppercase, char::is_lowercase)),
     test("even", |_, input, _| Ok(whole(&input)?.rem_euclid(2) == 0)),
     test("odd", |_, input, _| Ok(whole(&input)?.rem_euclid(2) == 1)),
-    test("divisibleby", |_, input, args| match whole(&args.required("num")?)? {
-        0 => Err(fail("division by zero")),
-        by => Ok(whole(&input)? % by == 0),
+    test("divisibleby", |it, input, args| {
+        let rest = ops::binary(it.runtime, Operator::Rem, &input, &args.required("num")?)?;
+        Ok(number(&rest).is_some_and(|rest| rest.float() == 0.0))
     }),
     test("sameas", same_as),
     test("eq", equal),
@@ -93,9 +95,9 @@ static TESTS: &[Test] = &[
     test("issubset", |it, input, args| subset(it.runtime, &input, &args.required("superset")?)),
     test("superset", |it, input, args| subset(it.runtime, &args.required("subset")?, &input)),
     test("issuperset", |it, input, args| subset(it.runtime, &args.required("subset")?, &input)),
-    test("match", |it, input, args| pattern(it.runtime, &input, args, Anchor::Start)),
-    test("search", |it, input, args| pattern(it.runtime, &input, args, Anchor::Nowhere)),
-    test("regex", |it, input, args| pattern(it.runtime, &input, args, Anchor::Asked)),
+    test("match", |it, input, args| pattern(it.runtime, &input, args, Some(Anchor::Start))),
+    test("search", |it, input, args| pattern(it.runtime, &input, args, Some(Anchor::Nowhere))),
+    test("regex", |it, input, args| pattern(it.runtime, &input, args, None)),
     test("version", compare_versions),
     test("version_compare", compare_versions),
     test("changed", |it, input, _| result(it.runtime, &input, "changed")),
@@ -128,7 +130,7 @@ static TESTS: &[Test] = &[
     test("is_same_file", same_file),
     test("nan", |_, input, _| match number(&input) {
         Some(number) => Ok(number.float().is_nan()),
-        None => Err(fail(format!("a number is needed, not a `{}`", input.type_name()))),
+        None => Ok(false),
     }),
     test("isnan", |_, input, _| Ok(number(&input).is_some_and(|number| number.float().is_nan()))),
     test("url", |it, input, args| uri(it.runtime, &input, args, &["ftp", "http", "https"], true)),
@@ -207,33 +209,24 @@ fn subset(runtime: &Runtime, small: &Val, large: &Val) -> Res<bool> {
     Ok(true)
 }
 
-#[derive(PartialEq, Eq, Clone, Copy)]
-enum Anchor {
-    Start,
-    Nowhere,
-    /// As the argument `match_type` says.
-    Asked,
-}
-
-fn pattern(runtime: &Runtime, input: &Val, args: &mut Args, anchor: Anchor) -> Res<bool> {
+/// Where a match must lie; none where the argument `match_type` says it.
+fn pattern(runtime: &Runtime, input: &Val, args: &mut Args, anchor: Option<Anchor>) -> Res<bool> {
     let text = runtime.string(input)?;
     let pattern = runtime.string(&args.required("pattern")?)?;
     let ignore_case = args.next("ignorecase").map_or(Ok(false), |flag| runtime.truth(&flag))?;
     let multiline = args.next("multiline").map_or(Ok(false), |flag| runtime.truth(&flag))?;
-    let kind = match anchor {
-        Anchor::Asked => args.next("match_type").map_or_else(|| Ok("search".into()), |kind| runtime.string(&kind))?,
-        Anchor::Start => "match".into(),
-        Anchor::Nowhere => "search".into(),
+    let anchor = match (anchor, args.next("match_type")) {
+        (Some(anchor), None) => anchor,
+        (Some(_), Some(_)) => return Err(fail("there are too many arguments")),
+        (None, None) => Anchor::Nowhere,
+        (None, Some(kind)) => match &*runtime.string(&kind)? {
+            "search" => Anchor::Nowhere,
+            "match" => Anchor::Start,
+            "fullmatch" => Anchor::Both,
+            other => return Err(fail(format!("`match_type` is search, match or fullmatch, not `{other}`"))),
+        },
     };
-    let whole = if &*kind == "fullmatch" { format!("\\A(?:{pattern})\\Z") } else { pattern.to_string() };
-    let regex = regexes::compile(runtime, &whole, Flags { ignore_case, multiline })?;
-    // `$` also matches before a newline at the end.
-    let without_newline = text.strip_suffix('\n').filter(|_| pattern.ends_with('$'));
-    let holds = |text: &str| match &*kind {
-        "match" => regex.find(text).is_some_and(|found| found.start() == 0),
-        _ => regex.is_match(text),
-    };
-    Ok(holds(&text) || without_newline.is_some_and(holds))
+    regexes::compile(runtime, &pattern, Flags { ignore_case, multiline }, anchor)?.is_match(runtime, &text)
 }
 
 fn compare_versions(it: &Interpreter<'_>, input: Val, args: &mut Args) -> Res<bool> {
@@ -288,6 +281,9 @@ fn result(runtime: &Runtime, input: &Val, property: &str) -> Res<bool> {
     };
     if property == "changed" && runtime.get(input, &"changed".into())?.is_none() {
         let Some(items) = runtime.get(input, &"results".into())?.filter(Val::is_list) else { return Ok(false) };
+        if runtime.length(&items)? == Some(0) {
+            return Err(fail("neither `changed` nor a result in `results` tells whether something changed"));
+        }
         for item in runtime.items(&items)? {
             if item.is_mapping(runtime) && own(&item, "changed")? {
                 return Ok(true);
@@ -332,7 +328,9 @@ fn uri(runtime: &Runtime, input: &Val, args: &mut Args, schemes: &[&str], needs_
         None | Some(Val::Null) => None,
         Some(schemes) => Some(runtime.items(&schemes)?.iter().map(|scheme| runtime.string(scheme)).collect::<Res<Vec<_>>>()?),
     };
-    let Some((scheme, rest)) = text.split_once(':') else { return Ok(false) };
+    // Anything is a reference of some kind.
+    let any = asked.is_none() && schemes.is_empty();
+    let Some((scheme, rest)) = text.split_once(':') else { return Ok(any) };
     let valid = scheme.starts_with(|c: char| c.is_ascii_alphabetic())
         && scheme.chars().all(|c| c.is_ascii_alphanumeric() || "+-.".contains(c));
     let known = match &asked {

@@ -130,7 +130,7 @@ pub(super) fn arithmetic(operator: Operator, left: &Val, right: &Val) -> Option<
 
 fn format_local(format: &str, time: DateTime) -> Res<String> {
     let zoned = time.to_zoned(TimeZone::UTC).map_err(|error| fail(error.to_string()))?;
-    strtime::format(format, &zoned).map_err(|error| fail(format!("`{format}` is not a time format: {error}")))
+    strtime::format(pythonic(format, true), &zoned).map_err(|error| fail(format!("`{format}` is not a time format: {error}")))
 }
 
 /// `now(utc=False, fmt=None)`.
@@ -155,6 +155,29 @@ pub(super) fn to_datetime(interpreter: &Interpreter<'_>, input: Val, args: &mut 
     Ok(Val::object(Datetime(time)))
 }
 
+/// The format with what the library has in other words: Python's `%c`, `%x` and `%X` without a
+/// locale, and (where there are no fractions of seconds) `%f`, which then means nothing.
+fn pythonic(format: &str, fractions: bool) -> String {
+    let mut out = String::with_capacity(format.len());
+    let mut rest = format;
+    while let Some(at) = rest.find('%') {
+        out.push_str(&rest[..at]);
+        let code = rest[at + 1..].chars().next();
+        let width = 1 + code.map_or(0, char::len_utf8);
+        out.push_str(match code {
+            Some('c') => "%a %b %e %H:%M:%S %Y",
+            Some('x') => "%m/%d/%y",
+            Some('X') => "%H:%M:%S",
+            Some('f') if fractions => "%6f",
+            Some('f') => "%%f",
+            None => "%%",
+            _ => &rest[at..at + width],
+        });
+        rest = &rest[at + width..];
+    }
+    out + rest
+}
+
 /// `format | strftime(seconds, utc)`.
 pub(super) fn strftime(interpreter: &Interpreter<'_>, input: Val, args: &mut Args) -> Res {
     let runtime = interpreter.runtime;
@@ -172,5 +195,5 @@ pub(super) fn strftime(interpreter: &Interpreter<'_>, input: Val, args: &mut Arg
     };
     let utc = args.next("utc").map_or(Ok(false), |utc| runtime.truth(&utc))?;
     let zoned = Zoned::new(at, if utc { TimeZone::UTC } else { TimeZone::system() });
-    strtime::format(&*format, &zoned).map(Val::str).map_err(|error| fail(format!("`{format}` is not a time format: {error}")))
+    strtime::format(pythonic(&format, false), &zoned).map(Val::str).map_err(|error| fail(format!("`{format}` is not a time format: {error}")))
 }

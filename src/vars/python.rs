@@ -138,7 +138,7 @@ fn write_text(out: &mut String, text: &str) {
 
 /// What `str.isprintable` says, for the characters that occur in practice: no control, format,
 /// private or separator characters but the space.
-fn is_printable(c: char) -> bool {
+pub fn is_printable(c: char) -> bool {
     if c == ' ' {
         return true;
     }

@@ -31,8 +31,8 @@ pub enum Value {
 /// A dictionary in insertion order.
 pub type Map = IndexMap<Key, Value>;
 
-/// A dictionary key. `str` looks up text keys: `map.get("name")`.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+/// A dictionary key. `str` looks up text keys: `map.get("name")`. `1` and `true` are the same key.
+#[derive(Debug, Clone)]
 pub enum Key {
     /// Text, nearly always.
     Str(Arc<str>),
@@ -44,13 +44,45 @@ pub enum Key {
     Null,
 }
 
+impl Key {
+    /// What decides equality and order.
+    fn rank(&self) -> (u8, i64, &str) {
+        match self {
+            Self::Str(text) => (0, 0, text),
+            Self::Int(number) => (1, *number, ""),
+            Self::Bool(value) => (1, i64::from(*value), ""),
+            Self::Null => (2, 0, ""),
+        }
+    }
+}
+
+impl PartialEq for Key {
+    fn eq(&self, other: &Self) -> bool {
+        self.rank() == other.rank()
+    }
+}
+
+impl Eq for Key {}
+
+impl PartialOrd for Key {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Key {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        self.rank().cmp(&other.rank())
+    }
+}
+
 /// Text hashes as `str` does, so that `map.get("name")` finds it.
 impl std::hash::Hash for Key {
     fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
         match self {
             Self::Str(text) => text.hash(state),
             Self::Int(number) => number.hash(state),
-            Self::Bool(value) => value.hash(state),
+            Self::Bool(value) => i64::from(*value).hash(state),
             Self::Null => 0_u8.hash(state),
         }
     }

@@ -1,11 +1,12 @@
 //! Filters that encode and hash.
 
 use base64::Engine as _;
-use base64::engine::general_purpose::{STANDARD, URL_SAFE};
+use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig, STANDARD, URL_SAFE};
 use sha2::Digest as _;
 
-use super::{Filter, filter, string};
-use crate::template::error::{TemplateError, TemplateErrorKind, fail};
+use super::{Filter, filter, string, whole};
+use crate::template::crypt::{self, Scheme};
+use crate::template::error::fail;
 use crate::template::eval::Interpreter;
 use crate::template::val::{Args, Res, Val};
 
@@ -20,8 +21,11 @@ pub(super) const FILTERS: &[Filter] = &[
         let text = it.runtime.string(&input)?;
         let encoding = string(it.runtime, args, "encoding", "utf-8")?;
         let url_safe = args.next("urlsafe").map_or(Ok(false), |value| it.runtime.truth(&value))?;
-        let clean: String = text.chars().filter(|c| !c.is_whitespace()).collect();
-        let bytes = if url_safe { URL_SAFE.decode(&clean) } else { STANDARD.decode(&clean) };
+        // As Python does it: what is not of the alphabet does not count, nor what stands behind the end.
+        let own = if url_safe { "-_" } else { "+/" };
+        let clean: String = text.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '=' || own.contains(*c)).collect();
+        let clean = clean.find('=').map_or(&*clean, |at| &clean[..(at + 2).min(clean.len()).next_multiple_of(4).min(clean.len())]);
+        let bytes = if url_safe { LENIENT_URL_SAFE.decode(clean) } else { LENIENT.decode(clean) };
         let bytes = bytes.map_err(|error| fail(format!("this is not base64: {error}")))?;
         decoded(bytes, &encoding).map(Val::str)
     }),
@@ -34,14 +38,33 @@ pub(super) const FILTERS: &[Filter] = &[
     filter("sha1", |it, input, _| digest("sha1", it.runtime.string(&input)?.as_bytes()).map(Val::str)),
     filter("checksum", |it, input, _| digest("sha1", it.runtime.string(&input)?.as_bytes()).map(Val::str)),
     filter("to_uuid", to_uuid),
-    filter("password_hash", |_, _, _| {
-        let message = "password hashes (crypt) are not supported in templates yet";
-        Err(TemplateError::new(TemplateErrorKind::Failed, message)
-            .hint("make it once with `openssl passwd -6` and keep it in a vault")
-            .into())
-    }),
-    filter("get_encrypted_password", |_, _, _| Err(fail("password hashes (crypt) are not supported in templates yet"))),
+    filter("password_hash", password_hash),
+    filter("get_encrypted_password", password_hash),
 ];
+
+/// Bits that do not count may be anything.
+const LENIENT_CONFIG: GeneralPurposeConfig = GeneralPurposeConfig::new().with_decode_allow_trailing_bits(true);
+const LENIENT: GeneralPurpose = GeneralPurpose::new(&base64::alphabet::STANDARD, LENIENT_CONFIG);
+const LENIENT_URL_SAFE: GeneralPurpose = GeneralPurpose::new(&base64::alphabet::URL_SAFE, LENIENT_CONFIG);
+
+/// `password_hash(hashtype, salt, salt_size, rounds, ident)`.
+fn password_hash(it: &Interpreter<'_>, input: Val, args: &mut Args) -> Res {
+    let runtime = it.runtime;
+    let kind = string(runtime, args, "hashtype", "sha512")?;
+    let salt = super::optional(runtime, args, "salt")?;
+    args.next("salt_size");
+    let rounds = match args.next("rounds") {
+        None | Some(Val::Null) => None,
+        Some(rounds) => Some(u32::try_from(whole(&rounds)?).map_err(|_| fail("the number of rounds is too large"))?),
+    };
+    let ident = super::optional(runtime, args, "ident")?;
+    let password = runtime.string(&input)?;
+    let scheme = Scheme::named(&kind).ok_or_else(|| fail(format!("`{kind}` is not a hash for passwords: sha512, sha256, blowfish or md5")))?;
+    // A round costs about as much as a few steps of a template.
+    runtime.steps(u64::from(rounds.unwrap_or(0)).min(2_000_000) / 2)?;
+    let salt = salt.map_or_else(|| scheme.random_salt(), |salt| salt.to_string());
+    crypt::hash(scheme, &password, &salt, rounds, ident.as_deref()).map(Val::str).map_err(fail)
+}
 
 fn encoded(text: &str, encoding: &str) -> Res<Vec<u8>> {
     match encoding.to_lowercase().replace('_', "-").as_str() {
@@ -85,7 +108,15 @@ fn digest(kind: &str, bytes: &[u8]) -> Res<String> {
         "sha256" => hex(&sha2::Sha256::digest(bytes)),
         "sha384" => hex(&sha2::Sha384::digest(bytes)),
         "sha512" => hex(&sha2::Sha512::digest(bytes)),
-        other => return Err(fail(format!("the hash `{other}` is not supported: md5, sha1, sha224, sha256, sha384 or sha512"))),
+        "sha512_256" => hex(&sha2::Sha512_256::digest(bytes)),
+        "sha512_224" => hex(&sha2::Sha512_224::digest(bytes)),
+        "sha3_224" => hex(&sha3::Sha3_224::digest(bytes)),
+        "sha3_256" => hex(&sha3::Sha3_256::digest(bytes)),
+        "sha3_384" => hex(&sha3::Sha3_384::digest(bytes)),
+        "sha3_512" => hex(&sha3::Sha3_512::digest(bytes)),
+        "blake2b" => hex(&blake2::Blake2b512::digest(bytes)),
+        "blake2s" => hex(&blake2::Blake2s256::digest(bytes)),
+        other => return Err(fail(format!("`{other}` is not a hash: sha256, sha512, sha1, md5, sha3_256, blake2b ..."))),
     })
 }
 

@@ -11,12 +11,15 @@ pub(super) const FILTERS: &[Filter] = &[
     raw("mandatory", mandatory),
     filter("bool", |it, input, _| match text::boolean(it.runtime, &input)? {
         Some(value) => Ok(Val::Bool(value)),
-        None if matches!(input, Val::Null) => Ok(Val::Null),
         // Whatever else it is, it is not true; ansible-core says so too, with a warning.
         None => Ok(Val::Bool(false)),
     }),
     raw("ternary", ternary),
-    filter("type_debug", |_, input, _| Ok(Val::str(input.type_name()))),
+    raw("type_debug", |_, input, _| match input {
+        Val::Undefined(_) => Ok(Val::str("UndefinedMarker")),
+        Val::Unknown(_) => Ok(input),
+        input => Ok(Val::str(input.type_name())),
+    }),
     raw("undef", |_, input, _| Ok(input)),
     filter("json_query", |_, _, _| Err(community("json_query", "community.general"))),
     filter("ipaddr", |_, _, _| Err(community("ipaddr", "ansible.utils"))),
@@ -26,7 +29,7 @@ pub(super) const FILTERS: &[Filter] = &[
 
 fn community(name: &str, collection: &str) -> crate::template::error::Fault {
     let message = format!("`{name}` comes from the collection `{collection}`, which is not built in yet");
-    TemplateError::new(TemplateErrorKind::Failed, message).into()
+    TemplateError::new(TemplateErrorKind::UnknownName, message).into()
 }
 
 fn default(it: &Interpreter<'_>, input: Val, args: &mut Args) -> Res {

@@ -1,9 +1,9 @@
 //! Filters on dictionaries.
 
 use super::{Filter, filter, flag, string};
-use crate::template::error::fail;
+use crate::template::error::{TemplateError, TemplateErrorKind, fail};
 use crate::template::eval::Interpreter;
-use crate::template::methods::sorted;
+use crate::template::methods::{self, sorted};
 use crate::template::runtime::Runtime;
 use crate::template::val::{Args, Dict, Res, Val};
 use crate::vars::Key;
@@ -19,7 +19,15 @@ pub(super) const FILTERS: &[Filter] = &[
     }),
     filter("attr", |it, input, args| {
         let name = it.runtime.string(&args.required("name")?)?;
-        super::lists::at_path(it.runtime, &input, &Val::Str(name))
+        if matches!(input, Val::Object(_)) {
+            return super::lists::at_path(it.runtime, &input, &Val::Str(name));
+        }
+        if methods::exists(it.runtime, &input, &name) {
+            return Ok(methods::bound(&input, &name));
+        }
+        let message = format!("a `{}` has no attribute `{name}`", input.type_name());
+        let hint = "this filter does not look at keys: write `x[name]`";
+        Ok(Val::undefined(TemplateError::new(TemplateErrorKind::Undefined, message).hint(hint)))
     }),
     filter("rekey_on_member", rekey),
 ];

@@ -4,6 +4,7 @@ mod crypto;
 mod data;
 mod defaults;
 mod dicts;
+mod html;
 mod lists;
 mod numbers;
 mod paths;
@@ -48,6 +49,7 @@ const FAMILIES: [&[Filter]; 14] = [
     data::FILTERS,
     defaults::FILTERS,
     dicts::FILTERS,
+    html::FILTERS,
     lists::FILTERS,
     numbers::FILTERS,
     paths::FILTERS,
@@ -111,3 +113,4 @@ fn optional(runtime: &Runtime, args: &mut Args, name: &str) -> Res<Option<Arc<st
 }
 
 pub(super) use lists::subelements;
+pub(super) use random::characters;

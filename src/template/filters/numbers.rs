@@ -31,6 +31,9 @@ pub(super) const FILTERS: &[Filter] = &[
     filter("root", |_, input, args| {
         let value = needed(&input)?;
         let base = args.next("base").map_or(Ok(2.0), |base| needed(&base))?;
+        if value < 0.0 {
+            return Err(fail("a negative number has no root"));
+        }
         Ok(Val::Float(if base == 2.0 { value.sqrt() } else { value.powf(1.0 / base) }))
     }),
     filter("human_readable", human_readable),
@@ -59,6 +62,14 @@ fn int(_: &Interpreter<'_>, input: Val, args: &mut Args) -> Res {
             _ => default,
         },
     })
+}
+
+/// Python's `float(text)`: digits may be grouped by underscores.
+fn parse_float(text: &str) -> Option<f64> {
+    let text = text.trim();
+    let grouped = text.split('_').all(|part| !part.is_empty());
+    let digits_around = !text.contains("_.") && !text.contains("._");
+    if grouped && digits_around { text.replace('_', "").parse().ok() } else { None }
 }
 
 /// Python's `int(text, base)`.
@@ -92,7 +103,7 @@ fn parse_int(text: &str, base: i64) -> Option<i64> {
 fn float(_: &Interpreter<'_>, input: Val, args: &mut Args) -> Res {
     let default = args.next("default").unwrap_or(Val::Float(0.0));
     Ok(match &input {
-        Val::Str(text) => text.trim().parse().map_or(default, Val::Float),
+        Val::Str(text) => parse_float(text).map_or(default, Val::Float),
         other => number(other).map_or(default, |number| Val::Float(number.float())),
     })
 }
@@ -126,10 +137,7 @@ fn unit_size(letter: char) -> Option<f64> {
 }
 
 fn human_readable(it: &Interpreter<'_>, input: Val, args: &mut Args) -> Res {
-    let size = match &input {
-        Val::Str(text) => text.trim().parse::<f64>().map_err(|_| fail(format!("`{text}` is not a number")))?,
-        other => needed(other)?,
-    };
+    let size = needed(&input)?;
     let bits = flag(it.runtime, args, "isbits", false)?;
     let unit = super::optional(it.runtime, args, "unit")?;
     let base = if bits { "bits" } else { "Bytes" };
@@ -164,12 +172,11 @@ fn human_to_bytes(it: &Interpreter<'_>, input: Val, args: &mut Args) -> Res {
     };
     let letter = unit.chars().next().unwrap_or('B').to_ascii_uppercase();
     let size = unit_size(letter).ok_or_else(bad)?;
-    let (long, short) = if bits { ("bit", 'b') } else { ("byte", 'B') };
-    let rest = &unit[1..];
-    let valid = rest.is_empty()
-        || rest.starts_with(short) && rest.len() == 1
-        || letter == 'B' && (unit.eq_ignore_ascii_case(long) || unit.eq_ignore_ascii_case(&format!("{long}s")))
-        || rest.to_lowercase().trim_end_matches('s').ends_with(long);
+    let (long, short) = if bits { ("bit", "b") } else { ("byte", "B") };
+    let rest = &unit[letter.len_utf8()..];
+    let whole = unit.to_lowercase();
+    let named = ["yotta", "zetta", "exa", "peta", "tera", "giga", "mega", "kilo", ""].iter().any(|power| whole == format!("{power}{long}"));
+    let valid = rest.is_empty() || rest == short || named;
     if !valid {
         return Err(bad());
     }
@@ -188,7 +195,7 @@ fn file_size(it: &Interpreter<'_>, input: Val, args: &mut Args) -> Res {
         (1000.0, ["kB", "MB", "GB", "TB", "PB", "EB", "ZB", "YB"])
     };
     if size < base {
-        return Ok(Val::str(if size as i64 == 1 { "1 Byte".to_owned() } else { format!("{} Bytes", size as i64) }));
+        return Ok(Val::str(if size == 1.0 { "1 Byte".to_owned() } else { format!("{} Bytes", size as i64) }));
     }
     let mut unit = base;
     for (at, name) in names.iter().enumerate() {

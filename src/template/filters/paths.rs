@@ -3,18 +3,19 @@
 use std::path::{Path, PathBuf};
 
 use super::{Filter, filter};
+use crate::template::error::fail;
 use crate::template::eval::Interpreter;
+use crate::template::lookups;
 use crate::template::val::{Args, Res, Val};
 
 pub(super) const FILTERS: &[Filter] = &[
-    filter("basename", |it, input, _| {
-        let path = it.runtime.string(&input)?;
+    filter("basename", |_, input, _| {
+        let path = needed(&input)?;
         Ok(Val::str(path.rsplit('/').next().unwrap_or("")))
     }),
-    filter("dirname", |it, input, _| Ok(Val::str(dirname(&it.runtime.string(&input)?)))),
-    filter("splitext", |it, input, _| {
-        let path = it.runtime.string(&input)?;
-        let (root, extension) = split_extension(&path);
+    filter("dirname", |_, input, _| Ok(Val::str(dirname(needed(&input)?)))),
+    filter("splitext", |_, input, _| {
+        let (root, extension) = split_extension(needed(&input)?);
         Ok(Val::list(vec![Val::str(root), Val::str(extension)]))
     }),
     filter("expanduser", |it, input, _| Ok(Val::str(expand_user(it, &it.runtime.string(&input)?)))),
@@ -26,13 +27,13 @@ pub(super) const FILTERS: &[Filter] = &[
         let parts = if input.is_list() { it.runtime.items(&input)? } else { vec![input] };
         let mut path = String::new();
         for part in &parts {
-            let part = it.runtime.string(part)?;
+            let part = needed(part)?;
             if part.starts_with('/') {
                 path.clear();
             } else if !path.is_empty() && !path.ends_with('/') {
                 path.push('/');
             }
-            path.push_str(&part);
+            path.push_str(part);
         }
         Ok(Val::str(path))
     }),
@@ -46,10 +47,55 @@ pub(super) const FILTERS: &[Filter] = &[
     }),
     filter("win_splitdrive", |it, input, _| {
         let path = it.runtime.string(&input)?;
-        let (drive, rest) = if path.as_bytes().get(1) == Some(&b':') { path.split_at(2) } else { ("", &*path) };
+        let (drive, rest) = path.split_at(drive_end(&path));
         Ok(Val::list(vec![Val::str(drive), Val::str(rest)]))
     }),
+    filter("commonpath", common),
+    filter("fileglob", |it, input, _| {
+        let pattern = it.runtime.string(&input)?;
+        let base = &it.runtime.shared.settings.base;
+        let found = lookups::matching_files(&base.join(&*pattern).to_string_lossy());
+        Ok(Val::list(found.iter().map(|path| Val::str(path.to_string_lossy())).collect()))
+    }),
 ];
+
+/// A path is text.
+fn needed(value: &Val) -> Res<&str> {
+    value.as_str().map(|path| &**path).ok_or_else(|| fail(format!("a path is text, not a `{}`", value.type_name())))
+}
+
+/// Where the drive of a Windows path ends: `C:`, or `\\\\host\\share`.
+fn drive_end(path: &str) -> usize {
+    let is_separator = |c: char| c == '/' || c == '\\';
+    if path.as_bytes().get(1) == Some(&b':') {
+        return 2;
+    }
+    let mut start = path.chars();
+    if !(start.next().is_some_and(is_separator) && start.next().is_some_and(is_separator)) {
+        return 0;
+    }
+    let Some(host) = path[2..].find(is_separator) else { return path.len() };
+    let share = 2 + host + 1;
+    path[share..].find(is_separator).map_or(path.len(), |at| share + at)
+}
+
+/// The longest path that all paths begin with.
+fn common(it: &Interpreter<'_>, input: Val, _: &mut Args) -> Res {
+    let items = it.runtime.items(&input)?;
+    let paths = items.iter().map(needed).collect::<Res<Vec<_>>>()?;
+    let Some(first) = paths.first() else { return Err(fail("there is no path")) };
+    if paths.iter().any(|path| path.starts_with('/') != first.starts_with('/')) {
+        return Err(fail("absolute and relative paths have nothing in common"));
+    }
+    let parts = |path: &'_ str| path.split('/').filter(|part| !part.is_empty() && *part != ".").map(str::to_owned).collect::<Vec<_>>();
+    let mut known = parts(first);
+    for path in &paths[1..] {
+        let same = known.iter().zip(parts(path)).take_while(|(one, other)| *one == other).count();
+        known.truncate(same);
+    }
+    let root = if first.starts_with('/') { "/" } else { "" };
+    Ok(Val::str(format!("{root}{}", known.join("/"))))
+}
 
 fn dirname(path: &str) -> String {
     let Some(at) = path.rfind('/') else { return String::new() };
@@ -120,6 +166,8 @@ fn normal(path: &str) -> String {
     }
     let joined = parts.join("/");
     match (absolute, joined.is_empty()) {
+        // Two slashes at the start are kept, three are not.
+        (true, _) if path.starts_with("//") && !path.starts_with("///") => format!("//{joined}"),
         (true, _) => format!("/{joined}"),
         (false, true) => ".".to_owned(),
         (false, false) => joined,

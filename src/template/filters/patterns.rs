@@ -3,7 +3,7 @@
 use super::{Filter, filter, flag, whole};
 use crate::template::error::fail;
 use crate::template::eval::Interpreter;
-use crate::template::regexes::{self, Flags};
+use crate::template::regexes::{self, Anchor, Flags};
 use crate::template::runtime::Runtime;
 use crate::template::val::{Args, Res, Val};
 
@@ -44,18 +44,20 @@ fn replace(it: &Interpreter<'_>, input: Val, args: &mut Args) -> Res {
     let (ignore_case, multiline) = (flag(runtime, args, "ignorecase", false)?, flag(runtime, args, "multiline", false)?);
     let count = args.next("count").map_or(Ok(0), |count| whole(&count))?;
     let mandatory = args.next("mandatory_count").map_or(Ok(0), |count| whole(&count))?;
-    let regex = regexes::compile(runtime, &pattern, Flags { ignore_case, multiline })?;
+    let regex = regexes::compile(runtime, &pattern, Flags { ignore_case, multiline }, Anchor::Nowhere)?;
     let (mut out, mut last, mut done) = (String::new(), 0, 0);
-    for found in regexes::all_matches(&regex, &text) {
+    for found in regex.all(runtime, &text) {
         if count > 0 && done >= count {
             break;
         }
+        let found = found?;
         done += 1;
-        let whole = found.get(0).expect("group 0 is the whole match");
-        out.push_str(&text[last..whole.start()]);
-        regexes::expand(&replacement, &found, &mut out)?;
-        runtime.steps(1 + (replacement.len() / 16) as u64)?;
-        last = whole.end();
+        let (start, end) = found.place();
+        out.push_str(&text[last..start]);
+        let before = out.len();
+        regexes::expand(&replacement, &regex, &found, &mut out)?;
+        runtime.bytes(out.len() - before)?;
+        last = end;
     }
     out.push_str(&text[last..]);
     if mandatory > 0 && done != mandatory {
@@ -72,8 +74,8 @@ fn search(it: &Interpreter<'_>, input: Val, args: &mut Args) -> Res {
     let pattern = runtime.string(&args.required("regex")?)?;
     let groups = args.rest();
     let flags = flags(runtime, args)?;
-    let regex = regexes::compile(runtime, &pattern, flags)?;
-    let found = regex.captures(&text);
+    let regex = regexes::compile(runtime, &pattern, flags, Anchor::Nowhere)?;
+    let found = regex.find(runtime, &text, 0)?;
     let mut wanted = Vec::new();
     for group in &groups {
         let group = runtime.string(group)?;
@@ -81,20 +83,11 @@ fn search(it: &Interpreter<'_>, input: Val, args: &mut Args) -> Res {
         wanted.push(name.ok_or_else(|| fail(format!("`{group}` is not a group: write `\\\\1` or `\\\\g<name>`")))?.to_owned());
     }
     let Some(found) = found else { return Ok(Val::Null) };
-    let as_text = |group: Option<regex::Match<'_>>| group.map_or(Val::Null, |group| Val::str(group.as_str()));
+    let as_text = |group: usize| found.get(group).map_or(Val::Null, Val::str);
     if wanted.is_empty() {
-        return Ok(as_text(found.get(0)));
+        return Ok(as_text(0));
     }
-    let mut out = Vec::new();
-    for name in wanted {
-        out.push(match name.parse::<usize>() {
-            Ok(number) if number < found.len() => as_text(found.get(number)),
-            Ok(number) => return Err(fail(format!("the pattern has no group {number}"))),
-            Err(_) if regex.capture_names().flatten().any(|own| own == name) => as_text(found.name(&name)),
-            Err(_) => return Err(fail(format!("the pattern has no group `{name}`"))),
-        });
-    }
-    Ok(Val::list(out))
+    Ok(Val::list(wanted.iter().map(|name| Ok(as_text(regex.group(name)?))).collect::<Res<_>>()?))
 }
 
 fn find_all(it: &Interpreter<'_>, input: Val, args: &mut Args) -> Res {
@@ -104,15 +97,15 @@ fn find_all(it: &Interpreter<'_>, input: Val, args: &mut Args) -> Res {
     // Here the order of the flags is the other way round.
     let multiline = flag(runtime, args, "multiline", false)?;
     let ignore_case = flag(runtime, args, "ignorecase", false)?;
-    let regex = regexes::compile(runtime, &pattern, Flags { ignore_case, multiline })?;
-    let group = |group: Option<regex::Match<'_>>| Val::str(group.map_or("", |group| group.as_str()));
+    let regex = regexes::compile(runtime, &pattern, Flags { ignore_case, multiline }, Anchor::Nowhere)?;
     let mut out = Vec::new();
-    for found in regexes::all_matches(&regex, &text) {
-        runtime.step()?;
+    for found in regex.all(runtime, &text) {
+        let found = found?;
+        let group = |number: usize| Val::str(found.get(number).unwrap_or(""));
         out.push(match found.len() {
-            1 => group(found.get(0)),
-            2 => group(found.get(1)),
-            groups => Val::tuple((1..groups).map(|at| group(found.get(at))).collect()),
+            1 => group(0),
+            2 => group(1),
+            groups => Val::tuple((1..groups).map(group).collect()),
         });
     }
     Ok(Val::list(out))

@@ -109,7 +109,12 @@ impl Twister {
 
 /// The generator for the argument `seed`, or one that nobody can foresee.
 fn generator(runtime: &Runtime, args: &mut Args) -> Res<Twister> {
-    Ok(match args.named("seed") {
+    seeded(runtime, args.next("seed"))
+}
+
+/// The generator of a seed.
+fn seeded(runtime: &Runtime, seed: Option<Val>) -> Res<Twister> {
+    Ok(match seed {
         None | Some(Val::Null) => {
             let seed: [u8; 32] = rand::random();
             Twister::of_words(
@@ -122,17 +127,21 @@ fn generator(runtime: &Runtime, args: &mut Args) -> Res<Twister> {
     })
 }
 
+/// Text of so many characters out of `chars`, as `random.Random(seed)` chooses them.
+pub(in crate::template) fn characters(runtime: &Runtime, seed: Val, chars: &[char], length: usize) -> Res<String> {
+    let mut generator = seeded(runtime, Some(seed))?;
+    Ok((0..length).map(|_| chars[generator.below(chars.len() as u64) as usize]).collect())
+}
+
 fn random(it: &Interpreter<'_>, input: Val, args: &mut Args) -> Res {
+    let (start, step) = (args.next("start"), args.next("step"));
     let mut generator = generator(it.runtime, args)?;
     if let Some(Number::Int(end)) = number(&input) {
-        let start = match args.next("start") {
-            None | Some(Val::Null) => 0,
-            Some(start) => whole(&start)?,
+        let given = |value: Option<Val>, default| match value {
+            None | Some(Val::Null) => Ok(default),
+            Some(value) => whole(&value),
         };
-        let step = match args.next("step") {
-            None | Some(Val::Null) => 1,
-            Some(step) => whole(&step)?,
-        };
+        let (start, step) = (given(start, 0)?, given(step, 1)?);
         if step < 1 || end <= start {
             return Err(fail("there is no number between the start and the end"));
         }

@@ -110,7 +110,7 @@ fn keep(it: &Interpreter<'_>, input: &Val, args: &mut Args, wanted: bool) -> Res
 fn unique(it: &Interpreter<'_>, input: Val, args: &mut Args) -> Res {
     let runtime = it.runtime;
     let case = match args.next("case_sensitive") {
-        None | Some(Val::Null) => true,
+        None | Some(Val::Null) => false,
         Some(case) => runtime.truth(&case)?,
     };
     let attribute = args.next("attribute").filter(|attribute| !matches!(attribute, Val::Null));

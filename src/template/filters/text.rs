@@ -7,6 +7,7 @@ use crate::template::error::fail;
 use crate::template::eval::Interpreter;
 use crate::template::runtime::Runtime;
 use crate::template::val::{Args, Res, Val};
+use crate::template::wrap::{Wrap, wrapped};
 use crate::template::{formatting, methods};
 
 pub(super) const FILTERS: &[Filter] = &[
@@ -17,10 +18,16 @@ pub(super) const FILTERS: &[Filter] = &[
     filter("trim", |it, input, args| method(it, &input, "strip", args)),
     filter("string", |it, input, _| Ok(Val::Str(it.runtime.string(&input)?))),
     filter("replace", replace),
-    filter("split", |it, input, args| method(it, &input, "split", args)),
+    filter("split", |it, input, args| match &input {
+        Val::Str(_) => method(it, &input, "split", args),
+        other => Err(formatting::needs_text(other)),
+    }),
     filter("format", |it, input, args| {
         let format = it.runtime.string(&input)?;
         let (plain, named) = (args.rest(), args.rest_named());
+        if !plain.is_empty() && !named.is_empty() {
+            return Err(fail("values are given by place or by name, not both"));
+        }
         let values = if named.is_empty() {
             Val::tuple(plain)
         } else {
@@ -40,36 +47,9 @@ pub(super) const FILTERS: &[Filter] = &[
     }),
     filter("wordwrap", wordwrap),
     filter("comment", comment),
-    filter("quote", |it, input, _| Ok(Val::str(quoted(&it.runtime.string(&input)?)))),
-    filter("escape", |it, input, _| Ok(Val::str(escaped(&it.runtime.string(&input)?)))),
-    filter("e", |it, input, _| Ok(Val::str(escaped(&it.runtime.string(&input)?)))),
-    filter("forceescape", |it, input, _| Ok(Val::str(escaped(&it.runtime.string(&input)?)))),
-    filter("safe", |_, input, _| Ok(input)),
-    filter("striptags", |it, input, _| {
-        let text = it.runtime.string(&input)?;
-        let (mut out, mut inside) = (String::new(), false);
-        for c in text.chars() {
-            match c {
-                '<' => inside = true,
-                '>' if inside => inside = false,
-                c if !inside => out.push(c),
-                _ => {}
-            }
-        }
-        Ok(Val::str(out.split_whitespace().collect::<Vec<_>>().join(" ")))
-    }),
-    filter("commonpath", |it, input, _| {
-        let paths = it.runtime.items(&input)?.iter().map(|path| it.runtime.string(path)).collect::<Res<Vec<_>>>()?;
-        let mut common: Option<Vec<&str>> = None;
-        for path in &paths {
-            let parts: Vec<_> = path.split('/').filter(|part| !part.is_empty() && *part != ".").collect();
-            common = Some(match common {
-                None => parts,
-                Some(known) => known.iter().zip(&parts).take_while(|(one, other)| one == other).map(|(one, _)| *one).collect(),
-            });
-        }
-        let root = if paths.first().is_some_and(|path| path.starts_with('/')) { "/" } else { "" };
-        Ok(Val::str(format!("{root}{}", common.unwrap_or_default().join("/"))))
+    filter("quote", |it, input, _| match &input {
+        Val::Null => Ok(Val::str("''")),
+        input => Ok(Val::str(quoted(&it.runtime.string(input)?))),
     }),
 ];
 
@@ -88,8 +68,8 @@ pub(in crate::template) fn boolean(runtime: &Runtime, value: &Val) -> Res<Option
         Val::Float(number) if *number == 1.0 => Some(true),
         Val::Float(number) if *number == 0.0 => Some(false),
         Val::Str(text) => match text.to_lowercase().as_str() {
-            "yes" | "on" | "1" | "true" | "y" | "t" => Some(true),
-            "no" | "off" | "0" | "false" | "n" | "f" => Some(false),
+            "yes" | "on" | "1" | "true" => Some(true),
+            "no" | "off" | "0" | "false" => Some(false),
             _ => None,
         },
         other => {
@@ -164,6 +144,9 @@ fn truncate(it: &Interpreter<'_>, input: Val, args: &mut Args) -> Res {
         None | Some(Val::Null) => 5,
         Some(leeway) => size(&leeway)?,
     };
+    if length < end.chars().count() {
+        return Err(fail(format!("{length} characters have no room for `{end}`")));
+    }
     if text.chars().count() <= length + leeway {
         return Ok(Val::Str(text));
     }
@@ -174,33 +157,20 @@ fn truncate(it: &Interpreter<'_>, input: Val, args: &mut Args) -> Res {
 
 fn wordwrap(it: &Interpreter<'_>, input: Val, args: &mut Args) -> Res {
     let text = it.runtime.string(&input)?;
-    let width = args.next("width").map_or(Ok(79), |width| size(&width))?.max(1);
-    let break_long = flag(it.runtime, args, "break_long_words", true)?;
-    let separator = super::optional(it.runtime, args, "wrapstring")?.unwrap_or_else(|| "\n".into());
-    flag(it.runtime, args, "break_on_hyphens", true)?;
-    let mut out: Vec<String> = Vec::new();
-    for line in methods::lines(&text, false) {
-        let (mut current, before) = (String::new(), out.len());
-        for word in line.split(' ') {
-            let mut word = word;
-            if !current.is_empty() && current.chars().count() + 1 + word.chars().count() > width {
-                out.push(std::mem::take(&mut current));
-            }
-            while break_long && word.chars().count() > width {
-                let at = word.char_indices().nth(width).map_or(word.len(), |(at, _)| at);
-                out.push(word[..at].to_owned());
-                word = &word[at..];
-            }
-            if !current.is_empty() {
-                current.push(' ');
-            }
-            current.push_str(word);
-        }
-        if !current.is_empty() || out.len() == before {
-            out.push(current);
-        }
+    let width = args.next("width").map_or(Ok(79), |width| size(&width))?;
+    if width == 0 {
+        return Err(fail("lines need a width of 1 or more"));
     }
-    Ok(Val::str(out.join(&separator)))
+    let long_words = flag(it.runtime, args, "break_long_words", true)?;
+    let separator = super::optional(it.runtime, args, "wrapstring")?.unwrap_or_else(|| "\n".into());
+    let hyphens = flag(it.runtime, args, "break_on_hyphens", true)?;
+    let lines: Vec<String> = methods::lines(&text, false)
+        .iter()
+        .map(|line| wrapped(line, Wrap { width, long_words, hyphens }).join(&separator))
+        .collect();
+    let out = lines.join(&separator);
+    it.runtime.bytes(out.len())?;
+    Ok(Val::str(out))
 }
 
 fn comment(it: &Interpreter<'_>, input: Val, args: &mut Args) -> Res {
@@ -255,8 +225,4 @@ pub(super) fn quoted(text: &str) -> String {
         return text.to_owned();
     }
     format!("'{}'", text.replace('\'', "'\"'\"'"))
-}
-
-fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('\'', "&#39;").replace('"', "&#34;")
 }

@@ -96,6 +96,10 @@ fn url_split(it: &Interpreter<'_>, input: Val, args: &mut Args) -> Res {
         Some((name, rest)) => (name, rest.strip_prefix(':')),
         None => host.split_once(':').map_or((host, None), |(name, port)| (name, Some(port))),
     };
+    let port = match port {
+        None | Some("") => None,
+        Some(port) => Some(port.parse::<u16>().map_err(|_| fail(format!("`{port}` is not a port")))?),
+    };
     let text = |text: Option<&str>| text.map_or(Val::Null, Val::str);
     let parts = Dict::from_iter([
         ("fragment".into(), Val::str(fragment)),
@@ -103,7 +107,7 @@ fn url_split(it: &Interpreter<'_>, input: Val, args: &mut Args) -> Res {
         ("netloc".into(), Val::str(authority)),
         ("password".into(), text(user.and_then(|user| user.split_once(':')).map(|(_, password)| password))),
         ("path".into(), Val::str(path)),
-        ("port".into(), port.and_then(|port| port.parse().ok()).map_or(Val::Null, Val::Int)),
+        ("port".into(), port.map_or(Val::Null, |port| Val::Int(port.into()))),
         ("query".into(), Val::str(search)),
         ("scheme".into(), Val::str(scheme)),
         ("username".into(), text(user.map(|user| user.split(':').next().unwrap_or(user)))),

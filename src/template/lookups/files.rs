@@ -193,20 +193,7 @@ fn file_glob(it: &Interpreter<'_>, terms: Vec<Val>, _: &mut Args) -> Res<Vec<Val
             }
         };
         for folder in folders.iter().filter(|folder| folder.is_dir()) {
-            let entries =
-                std::fs::read_dir(folder).map_err(|error| fail(format!("cannot list `{}`: {error}", folder.display())))?;
-            let mut found: Vec<_> = entries
-                .filter_map(Result::ok)
-                .filter(|entry| {
-                    entry
-                        .file_name()
-                        .to_str()
-                        .is_some_and(|own| matches_glob(name, own) && (name.starts_with('.') || !own.starts_with('.')))
-                })
-                .map(|entry| entry.path())
-                .filter(|path| path.is_file())
-                .collect();
-            found.sort();
+            let found = files_in(folder, name);
             if !found.is_empty() {
                 out.extend(found.iter().map(|path| Val::str(path.to_string_lossy())));
                 break;
@@ -214,6 +201,43 @@ fn file_glob(it: &Interpreter<'_>, terms: Vec<Val>, _: &mut Args) -> Res<Vec<Val
         }
     }
     Ok(out)
+}
+
+/// Files of a folder whose names match a shell pattern, in order of their names.
+fn files_in(folder: &Path, pattern: &str) -> Vec<PathBuf> {
+    let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
+    let matches = |own: &str| matches_glob(pattern, own) && (pattern.starts_with('.') || !own.starts_with('.'));
+    let mut found: Vec<_> = entries
+        .filter_map(Result::ok)
+        .filter(|entry| entry.file_name().to_str().is_some_and(matches))
+        .map(|entry| entry.path())
+        .filter(|path| path.is_file())
+        .collect();
+    found.sort();
+    found
+}
+
+/// Files that match a shell pattern in the last part of a path; other parts may be patterns too.
+pub(in crate::template) fn matching_files(pattern: &str) -> Vec<PathBuf> {
+    let (folder, name) = pattern.rsplit_once('/').unwrap_or((".", pattern));
+    let mut folders = vec![PathBuf::from(if folder.starts_with('/') || folder.is_empty() { "/" } else { "" })];
+    for part in folder.split('/').filter(|part| !part.is_empty()) {
+        folders = if part.contains(['*', '?', '[']) {
+            let matches = |own: &str| matches_glob(part, own) && (part.starts_with('.') || !own.starts_with('.'));
+            let inside = |folder: &PathBuf| std::fs::read_dir(folder).into_iter().flatten().filter_map(Result::ok).collect::<Vec<_>>();
+            let mut found: Vec<PathBuf> = folders
+                .iter()
+                .flat_map(inside)
+                .filter(|entry| entry.file_name().to_str().is_some_and(matches))
+                .map(|entry| entry.path())
+                .collect();
+            found.sort();
+            found
+        } else {
+            folders.iter().map(|folder| folder.join(part)).collect()
+        };
+    }
+    folders.iter().flat_map(|folder| files_in(folder, name)).collect()
 }
 
 /// The first of several files that exists. Terms are names, or dictionaries with `files`, `paths`
@@ -258,8 +282,10 @@ fn first_found(it: &Interpreter<'_>, terms: Vec<Val>, args: &mut Args) -> Res<Ve
     if let Some(files) = files {
         joined(&paths, files, &mut wanted);
     }
+    // A loop says where its task looks; an expression looks for files.
+    let folder = args.named("_folder").map_or_else(|| Ok("files".into()), |folder| runtime.string(&folder))?;
     for name in &wanted {
-        let found = candidates(it, &["files", "templates", "vars", "tasks"], name).into_iter().find(|path| path.exists());
+        let found = candidates(it, &[&folder], name).into_iter().find(|path| path.exists());
         if let Some(path) = found {
             return Ok(vec![Val::str(path.to_string_lossy())]);
         }

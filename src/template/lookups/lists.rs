@@ -28,8 +28,7 @@ pub(super) const LOOKUPS: &[Lookup] = &[
         let pairs = filters::subelements(it.runtime, list, path, skip)?;
         it.runtime.items(&pairs)
     }),
-    lookup("random_choice", |it, terms, _| {
-        let terms = flattened(it, terms)?;
+    lookup("random_choice", |_, terms, _| {
         if terms.is_empty() {
             return Ok(Vec::new());
         }
@@ -58,10 +57,14 @@ fn nested(it: &Interpreter<'_>, terms: Vec<Val>, _: &mut Args) -> Res<Vec<Val>> 
         it.runtime.steps((rows.len() as u64).saturating_mul(items.len() as u64))?;
         rows = rows.iter().flat_map(|row| items.iter().map(|item| row.iter().chain([item]).cloned().collect())).collect();
     }
-    Ok(rows.into_iter().map(Val::list).collect())
+    // Lists among the items are taken apart.
+    rows.into_iter().map(|row| flattened(it, row).map(Val::list)).collect()
 }
 
 fn together(it: &Interpreter<'_>, terms: Vec<Val>, _: &mut Args) -> Res<Vec<Val>> {
+    if terms.is_empty() {
+        return Err(fail("at least one list is needed"));
+    }
     let lists = terms.iter().map(|term| it.runtime.items(term)).collect::<Res<Vec<_>>>()?;
     let length = lists.iter().map(Vec::len).max().unwrap_or(0);
     let row = |at: usize| Val::list(lists.iter().map(|list| list.get(at).cloned().unwrap_or(Val::Null)).collect());

@@ -105,6 +105,8 @@ fn candidates(it: &Interpreter<'_>, kinds: &[&str], name: &str) -> Vec<PathBuf> 
     out
 }
 
+pub(super) use files::matching_files;
+
 /// The only term, or a list of all.
 fn flattened(it: &Interpreter<'_>, terms: Vec<Val>) -> Res<Vec<Val>> {
     let mut out = Vec::new();

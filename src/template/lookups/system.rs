@@ -6,10 +6,12 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use super::{Lookup, flattened, lookup, words};
-use crate::template::error::{Fault, TemplateError, TemplateErrorKind, fail};
+use crate::template::crypt::{self, Scheme};
+use crate::template::error::{Fault, fail};
 use crate::template::eval::Interpreter;
+use crate::template::filters;
 use crate::template::lookups::files::matches_glob;
-use crate::template::regexes::{self, Flags};
+use crate::template::regexes::{self, Anchor, Flags};
 use crate::template::val::{Args, Res, Val};
 
 pub(super) const LOOKUPS: &[Lookup] = &[
@@ -72,8 +74,12 @@ fn var_names(it: &Interpreter<'_>, terms: Vec<Val>, _: &mut Args) -> Res<Vec<Val
     let names = it.runtime.context(it.around.context).scope.names();
     let mut out = Vec::new();
     for term in &terms {
-        let regex = regexes::compile(it.runtime, &it.runtime.string(term)?, Flags::default())?;
-        out.extend(names.iter().filter(|name| regex.is_match(name)).map(|name| Val::Str(std::sync::Arc::clone(name))));
+        let regex = regexes::compile(it.runtime, &it.runtime.string(term)?, Flags::default(), Anchor::Nowhere)?;
+        for name in &names {
+            if regex.is_match(it.runtime, name)? {
+                out.push(Val::Str(std::sync::Arc::clone(name)));
+            }
+        }
     }
     Ok(out)
 }
@@ -102,7 +108,8 @@ fn run(it: &Interpreter<'_>, command: &str) -> Res<String> {
 fn password(it: &Interpreter<'_>, terms: Vec<Val>, args: &mut Args) -> Res<Vec<Val>> {
     let runtime = it.runtime;
     let mut named = Vec::new();
-    for name in ["length", "chars", "encrypt", "ident", "seed"] {
+    let seed = args.named("seed").filter(|seed| !matches!(seed, Val::Null));
+    for name in ["length", "chars", "encrypt", "ident"] {
         if let Some(value) = args.named(name) {
             let text = if value.is_list() {
                 runtime.items(&value)?.iter().map(|item| runtime.string(item)).collect::<Res<Vec<_>>>()?.join(",")
@@ -118,23 +125,37 @@ fn password(it: &Interpreter<'_>, terms: Vec<Val>, args: &mut Args) -> Res<Vec<V
         let (plain, mut options) = words(&text);
         options.extend(named.iter().cloned());
         let (mut length, mut chars) = (20_usize, "ascii_letters,digits,.,:-_".to_owned());
+        let (mut seed, mut encrypt, mut ident) = (seed.clone(), None, None);
         for (name, value) in options {
             match name.as_str() {
                 "length" => length = value.parse().map_err(|_| fail(format!("`{value}` is not a length")))?,
                 "chars" => chars = value,
-                "encrypt" | "ident" | "seed" => {
-                    let message = format!("the option `{name}` of the lookup `password` is not supported yet");
-                    return Err(TemplateError::new(TemplateErrorKind::Failed, message).into());
+                "seed" => seed = Some(Val::str(value)),
+                "encrypt" => {
+                    let scheme = Scheme::named(&value).ok_or_else(|| fail(format!("`{value}` is not a hash for passwords")))?;
+                    encrypt = Some(scheme);
                 }
+                "ident" => ident = Some(value),
                 other => return Err(fail(format!("there is no option `{other}`"))),
             }
         }
         let name = plain.join(" ");
         let path = if name.starts_with('/') { PathBuf::from(&name) } else { runtime.shared.settings.base.join(&name) };
         let store = name != "/dev/null";
-        if store && let Ok(known) = std::fs::read_to_string(&path) {
-            let known = known.trim_end_matches('\n');
-            out.push(Val::str(known.split(" salt=").next().unwrap_or(known)));
+        let known = if store { std::fs::read_to_string(&path).ok() } else { None };
+        let known = known.as_deref().map(|known| known.trim_end_matches('\n'));
+        let (known, salt) = match known.and_then(|known| known.split_once(" salt=")) {
+            Some((known, salt)) => (Some(known), salt.split(" ident=").next()),
+            None => (known, None),
+        };
+        let given = |password: &str, salt: &str| match encrypt {
+            Some(scheme) => crypt::hash(scheme, password, salt, None, ident.as_deref()).map(Val::str).map_err(fail),
+            None => Ok(Val::str(password)),
+        };
+        if let Some(known) = known
+            && (salt.is_some() || encrypt.is_none())
+        {
+            out.push(given(known, salt.unwrap_or(""))?);
             continue;
         }
         runtime.bytes(length)?;
@@ -142,18 +163,30 @@ fn password(it: &Interpreter<'_>, terms: Vec<Val>, args: &mut Args) -> Res<Vec<V
         if alphabet.is_empty() {
             return Err(fail("there are no characters to choose from"));
         }
-        let made: String = (0..length).map(|_| alphabet[rand::random_range(0..alphabet.len())]).collect();
+        let made = match (known, &seed) {
+            (Some(known), _) => known.to_owned(),
+            (None, Some(seed)) => filters::characters(runtime, seed.clone(), &alphabet, length)?,
+            (None, None) => (0..length).map(|_| alphabet[rand::random_range(0..alphabet.len())]).collect(),
+        };
+        // With a hash its salt is kept too, so that the hash stays what it is.
+        let salt = encrypt.map(Scheme::random_salt);
+        let line = match (&salt, &ident) {
+            (Some(salt), Some(ident)) => format!("{made} salt={salt} ident={ident}"),
+            (Some(salt), None) => format!("{made} salt={salt}"),
+            (None, _) => made.clone(),
+        };
         if store {
             let write = || -> std::io::Result<()> {
                 if let Some(parent) = path.parent() {
                     std::fs::create_dir_all(parent)?;
                 }
-                let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path)?;
-                writeln!(file, "{made}")
+                let mut options = std::fs::OpenOptions::new();
+                options.write(true).create_new(known.is_none()).truncate(known.is_some()).mode(0o600);
+                writeln!(options.open(&path)?, "{line}")
             };
             write().map_err(|error| fail(format!("cannot keep the password in `{}`: {error}", path.display())))?;
         }
-        out.push(Val::str(made));
+        out.push(given(&made, salt.as_deref().unwrap_or(""))?);
     }
     Ok(out)
 }

@@ -3,7 +3,7 @@
 use super::{Lookup, lookup, project_file, words};
 use crate::template::error::fail;
 use crate::template::eval::Interpreter;
-use crate::template::regexes::{self, Flags};
+use crate::template::regexes::{self, Anchor, Flags};
 use crate::template::val::{Args, Res, Val};
 
 pub(super) const LOOKUPS: &[Lookup] = &[lookup("ini", ini), lookup("csvfile", csv_file)];
@@ -48,16 +48,21 @@ fn ini(it: &Interpreter<'_>, terms: Vec<Val>, args: &mut Args) -> Res<Vec<Val>> 
                 other => return Err(fail(format!("there is no option `{other}`"))),
             }
         }
-        let entries = entries(&read(it, &file)?, &section, properties)?;
+        let text = read(it, &file)?;
+        let has_section = text.lines().any(|line| line.trim() == format!("[{section}]"));
+        if !properties && section != "global" && !has_section {
+            return Err(fail(format!("`{file}` has no section `{section}`")));
+        }
+        let entries = entries(&text, &section, properties)?;
         let fold = |name: &str| if case { name.to_owned() } else { name.to_lowercase() };
         if by_pattern {
-            let regex = regexes::compile(it.runtime, &key, Flags { ignore_case: !case, multiline: false })?;
-            out.extend(
-                entries
-                    .iter()
-                    .filter(|(name, _)| regex.find(name).is_some_and(|found| found.start() == 0))
-                    .map(|(_, value)| Val::str(value.as_str())),
-            );
+            let flags = Flags { ignore_case: !case, multiline: false };
+            let regex = regexes::compile(it.runtime, &key, flags, Anchor::Start)?;
+            for (name, value) in &entries {
+                if regex.is_match(it.runtime, name)? {
+                    out.push(Val::str(value.as_str()));
+                }
+            }
         } else {
             let found = entries.iter().rfind(|(name, _)| fold(name) == fold(&key));
             out.push(Val::str(found.map_or(default.as_str(), |(_, value)| value.as_str())));
