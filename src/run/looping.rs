@@ -62,8 +62,11 @@ pub fn items(run: &RunState, task: &Task, list: &Node, lookup: Option<&str>, sco
             inner.push(Layer { precedence: Precedence::Loop, variables: Arc::new(variables) });
             if name == "first_found" {
                 // Where it looks depends on what the task does.
-                let folder = ["template", "vars", "tasks"].into_iter().find(|kind| task.action.module.contains(kind));
-                let folder = if folder == Some("template") { "templates" } else { folder.unwrap_or("files") };
+                let folder = match &*task.action.module {
+                    "template" => "templates",
+                    "include_vars" => "vars",
+                    _ => "files",
+                };
                 arguments.push_str(&format!(", _folder='{folder}'"));
             }
             list_of(run.renderer.expression(&format!("query('{name}'{arguments})"), list.span, &inner)?)

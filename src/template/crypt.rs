@@ -35,6 +35,20 @@ impl Scheme {
         }
     }
 
+    /// The number of rounds, if it may be that; without one what passlib, and so Ansible, takes.
+    fn rounds(self, given: Option<u32>) -> Result<u32, String> {
+        let (low, high, default) = match self {
+            Self::Md5 => (0, u32::MAX, 0),
+            Self::Bcrypt => (4, 31, 12),
+            Self::Sha256 => (1000, 999_999_999, 535_000),
+            Self::Sha512 => (1000, 999_999_999, 656_000),
+        };
+        match given.unwrap_or(default) {
+            rounds if (low..=high).contains(&rounds) => Ok(rounds),
+            rounds => Err(format!("{rounds} rounds are not between {low} and {high}")),
+        }
+    }
+
     /// A salt that nobody can foresee.
     pub(super) fn random_salt(self) -> String {
         let mut salt: String = (0..self.salt_length()).map(|_| char::from(ALPHABET[rand::random_range(0..64)])).collect();
@@ -49,21 +63,24 @@ impl Scheme {
 
 /// The hash of a password, ready for `/etc/shadow`. The error says what is wrong with the salt or
 /// the number of rounds.
-pub(super) fn hash(scheme: Scheme, password: &str, salt: &str, rounds: Option<u32>, ident: Option<&str>) -> Result<String, String> {
+pub(super) fn hash(
+    scheme: Scheme,
+    password: &str,
+    salt: &str,
+    rounds: Option<u32>,
+    ident: Option<&str>,
+) -> Result<String, String> {
     if let Some(bad) = salt.bytes().find(|byte| !ALPHABET.contains(byte)) {
         return Err(format!("`{}` cannot be in a salt", char::from(bad)));
     }
     let limit = scheme.salt_length();
-    let range = |low: u32, high: u32, default: u32| match rounds.unwrap_or(default) {
-        rounds if (low..=high).contains(&rounds) => Ok(rounds),
-        rounds => Err(format!("{rounds} rounds are not between {low} and {high}")),
-    };
+    let rounds = scheme.rounds(rounds)?;
     match scheme {
         _ if scheme != Scheme::Bcrypt && salt.len() > limit => Err(format!("a salt has at most {limit} characters")),
         Scheme::Md5 => Ok(md5_crypt(password.as_bytes(), salt)),
-        Scheme::Sha256 => Ok(sha_crypt::<Sha256>(password.as_bytes(), salt, range(1000, 999_999_999, 535_000)?, "5", &ORDER_256)),
-        Scheme::Sha512 => Ok(sha_crypt::<Sha512>(password.as_bytes(), salt, range(1000, 999_999_999, 656_000)?, "6", &ORDER_512)),
-        Scheme::Bcrypt => bcrypt_hash(password, salt, range(4, 31, 12)?, ident.unwrap_or("2b")),
+        Scheme::Sha256 => Ok(sha_crypt::<Sha256>(password.as_bytes(), salt, rounds, "5", &ORDER_256)),
+        Scheme::Sha512 => Ok(sha_crypt::<Sha512>(password.as_bytes(), salt, rounds, "6", &ORDER_512)),
+        Scheme::Bcrypt => bcrypt_hash(password, salt, rounds, ident.unwrap_or("2b")),
     }
 }
 
@@ -104,8 +121,18 @@ fn number(mut bits: u32, characters: usize, out: &mut String) {
 }
 
 /// Which bytes of the digest are written together.
-const ORDER_256: [[usize; 3]; 10] =
-    [[0, 10, 20], [21, 1, 11], [12, 22, 2], [3, 13, 23], [24, 4, 14], [15, 25, 5], [6, 16, 26], [27, 7, 17], [18, 28, 8], [9, 19, 29]];
+const ORDER_256: [[usize; 3]; 10] = [
+    [0, 10, 20],
+    [21, 1, 11],
+    [12, 22, 2],
+    [3, 13, 23],
+    [24, 4, 14],
+    [15, 25, 5],
+    [6, 16, 26],
+    [27, 7, 17],
+    [18, 28, 8],
+    [9, 19, 29],
+];
 const ORDER_512: [[usize; 3]; 21] = [
     [0, 21, 42],
     [22, 43, 1],
@@ -236,7 +263,7 @@ mod tests {
                 "Hello world!",
                 "saltstring",
                 5000,
-                "$6$saltstring$svn8UoSVapNtMuq1ukKS4tPQd8iKwSMHWjlO/O817G3uBnIFNjnQJuesI68u4OTLiBFdcbYEdFCoEOfaS35inz1",
+                "$6$saltstring$svn8UoSVapNtMuq1ukKS4tPQd8iKwSMHWjl/O817G3uBnIFNjnQJuesI68u4OTLiBFdcbYEdFCoEOfaS35inz1",
             ),
             (
                 Scheme::Sha256,
@@ -249,17 +276,30 @@ mod tests {
             assert_eq!(hash(scheme, password, salt, Some(rounds), None).as_deref(), Ok(expected));
         }
         assert_eq!(hash(Scheme::Md5, "secret", "mysalt12", None, None).as_deref(), Ok("$1$mysalt12$J4maadj8grGUvPcTTE3QY1"));
-        for (scheme, salt, rounds) in
-            [(Scheme::Sha512, "bad salt", None), (Scheme::Sha256, "x", Some(3)), (Scheme::Bcrypt, "short", None), (Scheme::Md5, "longerthan8", None)]
-        {
+        for (scheme, salt, rounds) in [
+            (Scheme::Sha512, "bad salt", None),
+            (Scheme::Sha256, "x", Some(3)),
+            (Scheme::Bcrypt, "short", None),
+            (Scheme::Md5, "longerthan8", None),
+        ] {
             assert!(hash(scheme, "x", salt, rounds, None).is_err(), "{scheme:?} {salt}");
         }
     }
 
     #[test]
+    fn without_a_number_there_are_many_rounds() {
+        assert_eq!(Scheme::Sha512.rounds(None), Ok(656_000));
+        assert_eq!(Scheme::Sha256.rounds(None), Ok(535_000));
+        assert_eq!(Scheme::Bcrypt.rounds(None), Ok(12));
+        assert!(Scheme::Sha256.rounds(Some(10)).is_err());
+    }
+
+    #[test]
     fn random_salts_fit() {
         for scheme in [Scheme::Md5, Scheme::Bcrypt, Scheme::Sha256, Scheme::Sha512] {
-            assert!(hash(scheme, "x", &scheme.random_salt(), Some(if scheme == Scheme::Bcrypt { 4 } else { 1000 }), None).is_ok());
+            assert!(
+                hash(scheme, "x", &scheme.random_salt(), Some(if scheme == Scheme::Bcrypt { 4 } else { 1000 }), None).is_ok()
+            );
         }
     }
 }

@@ -271,11 +271,6 @@ impl<'r> Interpreter<'r> {
                 let base = self.eval(of)?;
                 runtime.solid(&base)?;
                 let key = self.eval(key)?;
-                if let (Val::Float(_), true) = (&key, base.is_list()) {
-                    let message = format!("{} has no item {}", described(of), runtime.repr(&key)?);
-                    let error = TemplateError::new(TemplateErrorKind::Undefined, message);
-                    return Ok(Val::undefined(TemplateError { span: self.span(expr.at), ..error }));
-                }
                 let key = runtime.key(&key)?;
                 return self.part(of, &base, &key, expr.at);
             }

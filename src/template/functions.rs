@@ -34,6 +34,7 @@ pub(super) fn builtin(interpreter: &Interpreter<'_>, name: &str) -> Option<Val> 
         "undef" => ("undef", undef),
         "cycler" => ("cycler", cycler),
         "joiner" => ("joiner", joiner),
+        "lipsum" => ("lipsum", lipsum),
         "self" => return Some(Val::object(OwnBlocks)),
         _ => return None,
     };
@@ -100,6 +101,94 @@ fn cycler(_: &Interpreter<'_>, args: &mut Args) -> Res {
         return Err(fail("nothing to cycle through"));
     }
     Ok(Val::object(Stateful::Cycler { values, at: Cell::new(0) }))
+}
+
+const LATIN: &[&str] = &[
+    "ad",
+    "aliquam",
+    "amet",
+    "ante",
+    "arcu",
+    "augue",
+    "commodo",
+    "consectetur",
+    "dapibus",
+    "diam",
+    "dolor",
+    "egestas",
+    "elit",
+    "enim",
+    "erat",
+    "eros",
+    "est",
+    "et",
+    "facilisis",
+    "felis",
+    "fusce",
+    "ipsum",
+    "lacus",
+    "lectus",
+    "leo",
+    "libero",
+    "lorem",
+    "magna",
+    "massa",
+    "mauris",
+    "metus",
+    "mi",
+    "morbi",
+    "nec",
+    "nibh",
+    "nulla",
+    "nunc",
+    "odio",
+    "orci",
+    "pede",
+    "porta",
+    "quam",
+    "quis",
+    "risus",
+    "rutrum",
+    "sapien",
+    "sed",
+    "sem",
+    "sit",
+    "tellus",
+    "tempor",
+    "tortor",
+    "turpis",
+    "urna",
+    "ut",
+    "velit",
+    "vitae",
+    "vulputate",
+];
+
+/// A number of things.
+fn count(args: &mut Args, name: &str, default: usize) -> Res<usize> {
+    match args.next(name) {
+        None => Ok(default),
+        Some(Val::Int(number)) => Ok(usize::try_from(number).unwrap_or(0)),
+        Some(other) => Err(fail(format!("`{name}` is a number, not a `{}`", other.type_name()))),
+    }
+}
+
+/// `lipsum(n=5, html=True, min=20, max=100)`: paragraphs without a meaning.
+fn lipsum(interpreter: &Interpreter<'_>, args: &mut Args) -> Res {
+    let runtime = interpreter.runtime;
+    let paragraphs = count(args, "n", 5)?;
+    let html = args.next("html").map_or(Ok(true), |html| runtime.truth(&html))?;
+    let (low, high) = (count(args, "min", 20)?.max(1), count(args, "max", 100)?);
+    let mut out = Vec::new();
+    for _ in 0..paragraphs {
+        let words = rand::random_range(low..high.max(low + 1));
+        runtime.steps(words as u64)?;
+        runtime.bytes(words * 10)?;
+        let text: Vec<&str> = (0..words).map(|_| LATIN[rand::random_range(0..LATIN.len())]).collect();
+        let text = super::methods::capitalized(&text.join(" ")) + ".";
+        out.push(if html { format!("<p>{text}</p>") } else { text });
+    }
+    Ok(Val::str(out.join(if html { "\n" } else { "\n\n" })))
 }
 
 fn joiner(_: &Interpreter<'_>, args: &mut Args) -> Res {

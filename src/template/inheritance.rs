@@ -56,8 +56,7 @@ impl Interpreter<'_> {
         let (interpreter, template) = self.loaded(&parent)?;
         // Names that were set at the top are seen by the blocks.
         let frame = Rc::clone(&self.around.frame);
-        let around =
-            Surroundings { top: Rc::clone(&frame), frame, blocks: Rc::clone(&self.around.blocks), ..interpreter.around };
+        let around = Surroundings { top: Rc::clone(&frame), frame, blocks: Rc::clone(&self.around.blocks), ..interpreter.around };
         self.runtime.deeper(|| self.in_other(around).run_template(&template, out))
     }
 

@@ -23,17 +23,57 @@ pub(super) fn stores(name: &str) -> bool {
 }
 
 const OF_TEXT: &[&str] = &[
-    "capitalize", "casefold", "center", "count", "encode", "endswith", "expandtabs", "find", "format", "format_map", "index",
-    "isalnum", "isalpha", "isascii", "isdecimal", "isdigit", "isidentifier", "islower", "isnumeric", "isprintable", "isspace",
-    "istitle", "isupper", "join", "ljust", "lower", "lstrip", "maketrans", "partition", "removeprefix", "removesuffix",
-    "replace", "rfind", "rindex", "rjust", "rpartition", "rsplit", "rstrip", "split", "splitlines", "startswith", "strip",
-    "swapcase", "title", "translate", "upper", "zfill",
+    "capitalize",
+    "casefold",
+    "center",
+    "count",
+    "encode",
+    "endswith",
+    "expandtabs",
+    "find",
+    "format",
+    "format_map",
+    "index",
+    "isalnum",
+    "isalpha",
+    "isascii",
+    "isdecimal",
+    "isdigit",
+    "isidentifier",
+    "islower",
+    "isnumeric",
+    "isprintable",
+    "isspace",
+    "istitle",
+    "isupper",
+    "join",
+    "ljust",
+    "lower",
+    "lstrip",
+    "maketrans",
+    "partition",
+    "removeprefix",
+    "removesuffix",
+    "replace",
+    "rfind",
+    "rindex",
+    "rjust",
+    "rpartition",
+    "rsplit",
+    "rstrip",
+    "split",
+    "splitlines",
+    "startswith",
+    "strip",
+    "swapcase",
+    "title",
+    "translate",
+    "upper",
+    "zfill",
 ];
 const OF_TUPLES: &[&str] = &["count", "index"];
-const OF_LISTS: &[&str] =
-    &["append", "clear", "copy", "count", "extend", "index", "insert", "pop", "remove", "reverse", "sort"];
-const OF_MAPPINGS: &[&str] =
-    &["clear", "copy", "fromkeys", "get", "items", "keys", "pop", "popitem", "setdefault", "update", "values"];
+const OF_LISTS: &[&str] = &["append", "clear", "copy", "count", "extend", "index", "insert", "pop", "remove", "reverse", "sort"];
+const OF_MAPPINGS: &[&str] = &["clear", "copy", "get", "items", "keys", "pop", "popitem", "setdefault", "update", "values"];
 
 /// Whether a value has a method.
 pub(super) fn exists(runtime: &Runtime, value: &Val, name: &str) -> bool {
@@ -323,7 +363,10 @@ fn is_no_method(result: &Res) -> bool {
 
 /// What `str.isdecimal` takes for a digit.
 fn is_decimal(c: char) -> bool {
-    c.is_ascii_digit() || (!c.is_ascii() && c.is_numeric() && regex::Regex::new("^\\d$").is_ok_and(|digit| digit.is_match(c.encode_utf8(&mut [0; 4]))))
+    c.is_ascii_digit()
+        || (!c.is_ascii()
+            && c.is_numeric()
+            && regex::Regex::new("^\\d$").is_ok_and(|digit| digit.is_match(c.encode_utf8(&mut [0; 4]))))
 }
 
 /// The part of the text between the optional `start` and `end`, and at which character it begins.
@@ -559,11 +602,6 @@ pub(super) fn of_mapping(interpreter: &Interpreter<'_>, map: &Val, name: &str, a
             Ok(runtime.get(map, &key)?.unwrap_or(default))
         }
         "copy" => Ok(Val::dict(runtime.mapping(map)?.into_iter().collect())),
-        "fromkeys" => {
-            let keys = runtime.items(&args.required("iterable")?)?;
-            let value = args.next("value").unwrap_or(Val::Null);
-            Ok(Val::dict(keys.iter().map(|key| Ok((runtime.key(key)?, value.clone()))).collect::<Res<_>>()?))
-        }
         "update" | "pop" | "setdefault" | "clear" | "popitem" => {
             let Val::Map(entries) = map else { return Err(fail("this dictionary cannot be changed")) };
             match name {

@@ -243,9 +243,10 @@ impl Object for Function {
     }
 
     fn method(&self, interpreter: &Interpreter<'_>, name: &str, args: &mut Args) -> Option<Res> {
-        let types = [("dict", Val::dict(Dict::new())), ("str", Val::str(""))];
-        let (_, empty) = types.into_iter().find(|(own, _)| *own == self.name)?;
-        methods::call(interpreter, &empty, name, args)
+        if self.name != "dict" || name != "fromkeys" {
+            return None;
+        }
+        Some(dict_of_keys(interpreter.runtime, args))
     }
 
     fn call(&self, interpreter: &Interpreter<'_>, mut args: Args) -> Res {
@@ -266,6 +267,14 @@ impl Object for Function {
     fn any(&self) -> &dyn std::any::Any {
         self
     }
+}
+
+/// `dict.fromkeys(keys, value)`.
+fn dict_of_keys(runtime: &Runtime, args: &mut Args) -> Res {
+    let keys = runtime.items(&args.required("iterable")?)?;
+    let value = args.next("value").unwrap_or(Val::Null);
+    args.finish()?;
+    Ok(Val::dict(keys.iter().map(|key| Ok((runtime.key(key)?, value.clone()))).collect::<Res<_>>()?))
 }
 
 /// `range(...)`: a list that prints as Python's.

@@ -133,10 +133,7 @@ impl Translator<'_> {
             Some((low, high)) => (low, Some(high)),
             None => (&*inside, None),
         };
-        let meant = closed
-            && digits(low)
-            && high.is_none_or(digits)
-            && !(low.is_empty() && high.is_none_or(str::is_empty));
+        let meant = closed && digits(low) && high.is_none_or(digits) && !(low.is_empty() && high.is_none_or(str::is_empty));
         if !meant {
             return None;
         }
@@ -263,7 +260,8 @@ impl Translator<'_> {
                     _ => 8,
                 };
                 let code: String = self.rest.by_ref().take(digits).collect();
-                let valid = code.len() == digits && u32::from_str_radix(&code, 16).is_ok_and(|code| char::from_u32(code).is_some());
+                let valid =
+                    code.len() == digits && u32::from_str_radix(&code, 16).is_ok_and(|code| char::from_u32(code).is_some());
                 if !valid {
                     return Err(format!("`\\{c}{code}` is no character"));
                 }

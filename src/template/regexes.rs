@@ -165,7 +165,8 @@ impl Pattern {
         runtime.matching.set(runtime.matching.get() + start.elapsed());
         let too_long = || {
             let message = "matching this pattern takes too long";
-            let hint = "patterns with look-around or back-references are tried in all ways: make repetitions in repetitions unambiguous";
+            let hint =
+                "patterns with look-around or back-references are tried in all ways: make repetitions in repetitions unambiguous";
             super::error::Fault::from(TemplateError::new(TemplateErrorKind::Failed, message).hint(hint))
         };
         let found = found.map_err(|_| too_long())?;

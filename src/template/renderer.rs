@@ -133,14 +133,14 @@ impl Renderer {
             return Ok(plain);
         }
         let runtime = self.runtime(scope);
-        ended(&runtime, runtime.node(0, node).and_then(|value| runtime.value(&value)), Some(node.span))
+        ended(&runtime, runtime.node(0, node).and_then(|value| runtime.finished(&value)), Some(node.span))
     }
 
     /// Evaluates a bare expression, as in `when`, `until`, `changed_when` (without braces).
     pub fn expression(&self, text: &str, span: Span, scope: &Scope) -> Result<Value, TemplateError> {
         let runtime = self.runtime(scope);
         let place = Place::of_text(text, span, Style::Plain);
-        ended(&runtime, self.bare(&runtime, text, &place, false).and_then(|value| runtime.value(&value)), Some(span))
+        ended(&runtime, self.bare(&runtime, text, &place, false).and_then(|value| runtime.finished(&value)), Some(span))
     }
 
     fn bare(&self, runtime: &Runtime, text: &str, place: &Place, is_condition: bool) -> Res {

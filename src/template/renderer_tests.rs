@@ -369,7 +369,7 @@ fn templates_use_other_templates() {
         ("{% set x = 'X' %}{% include 'part.j2' %}", "part 5X"),
         ("{% include 'missing.j2' ignore missing %}-", "-"),
         ("{% include ['missing.j2', 'macros.j2'] %}-", "-"),
-        ("{% import 'macros.j2' as q %}{{ q.m(1) }}{{ q.c }}", "[15]3"),
+        ("{% import 'macros.j2' as q with context %}{{ q.m(1) }}{{ q.c }}", "[15]3"),
         ("{% from 'macros.j2' import m, c as d with context %}{{ m(2) }}{{ d }}", "[25]3"),
         ("{% extends 'base.j2' %}{% block body %}{{ self.title() }}{% endblock %}", "<base|base>"),
     ] {
@@ -407,7 +407,7 @@ fn lookups_read_files_of_the_project() {
             "second 2".to_owned(),
         ),
         ("{{ lookup('csvfile', '1 file=x.csv delimiter=,') }}", "bob, jr".to_owned()),
-        ("{{ lookup('first_found', ['nope.yml', 'x.yml']) }}", format!("{root}/vars/x.yml")),
+        ("{{ lookup('first_found', ['nope.yml', 'vars/x.yml']) }}", format!("{root}/vars/x.yml")),
         ("{{ lookup('env', 'HOME') }} {{ '~/x' | expanduser }}", "/home/me /home/me/x".to_owned()),
         ("{{ lookup('file', 'nope', errors='ignore') is none }}", "True".to_owned()),
     ] {

@@ -296,6 +296,18 @@ impl Runtime {
         })
     }
 
+    /// The value of a whole template. A `range` is for loops and filters; Ansible does not take it
+    /// for a list either.
+    pub(super) fn finished(&self, value: &Val) -> Res<Value> {
+        match value {
+            Val::Object(object) if object.type_name() == "range" => {
+                let error = TemplateError::new(TemplateErrorKind::Failed, "a `range` is not a list yet");
+                Err(error.hint("write `range(...) | list`").into())
+            }
+            value => self.value(value),
+        }
+    }
+
     fn values(&self, items: &[Val]) -> Res<Value> {
         let mut out = Vec::with_capacity(items.len());
         for item in items {
@@ -417,7 +429,9 @@ impl Runtime {
             Val::Tuple(items) => at(items.len()).and_then(|at| items.get(at).cloned()),
             Val::Data(Value::List(items)) => at(items.len()).and_then(|at| items.get(at).cloned()).map(Val::from),
             Val::Str(text) => match key {
-                Key::Int(_) | Key::Bool(_) => at(text.chars().count()).and_then(|at| text.chars().nth(at)).map(|c| Val::str(c.to_string())),
+                Key::Int(_) | Key::Bool(_) => {
+                    at(text.chars().count()).and_then(|at| text.chars().nth(at)).map(|c| Val::str(c.to_string()))
+                }
                 _ => None,
             },
             Val::Object(object) => return object.get(self, key),
@@ -436,7 +450,7 @@ impl Runtime {
             Val::Int(number) => Key::Int(*number),
             Val::Bool(value) => Key::Bool(*value),
             Val::Null => Key::Null,
-            Val::Float(number) if number.fract() == 0.0 => Key::Int(*number as i64),
+            Val::Float(number) => Key::Float(*number),
             Val::Undefined(_) | Val::Unknown(_) => {
                 self.solid(value)?;
                 Key::Null
@@ -676,7 +690,7 @@ pub(super) fn node_key(node: &Node) -> Res<Key> {
         NodeValue::Null => Key::Null,
         NodeValue::Bool(value) => Key::Bool(*value),
         NodeValue::Int(number) => Key::Int(*number),
-        NodeValue::Float(number) => Key::from(python::float(*number)),
+        NodeValue::Float(number) => Key::Float(*number),
         NodeValue::Str(text, _) | NodeValue::Unsafe(text) => Key::Str(Arc::clone(text)),
         _ => {
             let error = TemplateError::new(TemplateErrorKind::Failed, format!("{} cannot be a key", node.kind()));

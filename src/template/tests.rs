@@ -5,12 +5,12 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::sync::OnceLock;
 
+use super::ast::Operator;
 use super::error::{Fault, fail};
 use super::eval::Interpreter;
 use super::regexes::{self, Anchor, Flags};
 use super::runtime::{Number, Runtime, number};
 use super::val::{Args, Res, Val};
-use super::ast::Operator;
 use super::{filters, ops, version};
 
 type Run = fn(&Interpreter<'_>, Val, &mut Args) -> Res<bool>;

@@ -195,5 +195,7 @@ pub(super) fn strftime(interpreter: &Interpreter<'_>, input: Val, args: &mut Arg
     };
     let utc = args.next("utc").map_or(Ok(false), |utc| runtime.truth(&utc))?;
     let zoned = Zoned::new(at, if utc { TimeZone::UTC } else { TimeZone::system() });
-    strtime::format(pythonic(&format, false), &zoned).map(Val::str).map_err(|error| fail(format!("`{format}` is not a time format: {error}")))
+    strtime::format(pythonic(&format, false), &zoned)
+        .map(Val::str)
+        .map_err(|error| fail(format!("`{format}` is not a time format: {error}")))
 }

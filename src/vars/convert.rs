@@ -102,6 +102,7 @@ impl Key {
             Self::Str(text) => text.to_string(),
             Self::Int(number) => number.to_string(),
             Self::Bool(value) => value.to_string(),
+            Self::Float(number) => super::python::float(*number),
             Self::Null => "null".to_owned(),
         }
     }

@@ -40,6 +40,8 @@ pub enum Key {
     Int(i64),
     /// A boolean.
     Bool(bool),
+    /// A number with a fraction, or beyond whole numbers.
+    Float(f64),
     /// None.
     Null,
 }
@@ -51,7 +53,10 @@ impl Key {
             Self::Str(text) => (0, 0, text),
             Self::Int(number) => (1, *number, ""),
             Self::Bool(value) => (1, i64::from(*value), ""),
-            Self::Null => (2, 0, ""),
+            // Zero has no sign here, and whole numbers are whole numbers.
+            Self::Float(number) if number.fract() == 0.0 && number.abs() < 9e15 => (1, *number as i64, ""),
+            Self::Float(number) => (2, number.to_bits() as i64, ""),
+            Self::Null => (3, 0, ""),
         }
     }
 }
@@ -81,9 +86,7 @@ impl std::hash::Hash for Key {
     fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
         match self {
             Self::Str(text) => text.hash(state),
-            Self::Int(number) => number.hash(state),
-            Self::Bool(value) => i64::from(*value).hash(state),
-            Self::Null => 0_u8.hash(state),
+            other => other.rank().hash(state),
         }
     }
 }
@@ -118,6 +121,7 @@ impl From<Key> for Value {
             Key::Str(text) => Self::Str(text),
             Key::Int(number) => Self::Int(number),
             Key::Bool(value) => Self::Bool(value),
+            Key::Float(number) => Self::Float(number),
             Key::Null => Self::Null,
         }
     }
@@ -146,6 +150,7 @@ impl std::fmt::Display for Key {
             Self::Int(number) => write!(f, "{number}"),
             Self::Bool(true) => f.write_str("True"),
             Self::Bool(false) => f.write_str("False"),
+            Self::Float(number) => f.write_str(&super::python::float(*number)),
             Self::Null => f.write_str("None"),
         }
     }

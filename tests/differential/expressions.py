@@ -58,7 +58,7 @@ def error_class(error):
         return "syntax"
     if "Recursive loop" in texts or "RecursionError" in names:
         return "cycle"
-    told = ("Mandatory variable", "inline if-expression", "Type 'Undefined' is unsupported")
+    told = ("ansible.builtin.mandatory' failed", "inline if-expression", "Type 'Undefined' is unsupported")
     if "AnsibleUndefinedVariable" in names or "UndefinedError" in names or any(what in texts for what in told):
         return "undefined"
     return "failed"

@@ -87,7 +87,8 @@ impl Suite {
                 continue;
             }
             if let Some(expected) = line.strip_prefix("  => ") {
-                let (kind, text, line) = open.take().unwrap_or_else(|| panic!("{}:{}: an answer to what?", path.display(), at + 1));
+                let (kind, text, line) =
+                    open.take().unwrap_or_else(|| panic!("{}:{}: an answer to what?", path.display(), at + 1));
                 suite.cases.push(Case { kind, text, expected: Some(expected.to_owned()), kept: None, line });
             } else if let Some(kept) = line.strip_prefix("  but ") {
                 let (answer, reason) = kept.split_once(" -- ").expect("a difference has a reason");
@@ -386,12 +387,12 @@ fn recorded_answers_are_those_of_ansible_core() {
             suite.bless(path, &answers);
             return Vec::new();
         }
-        let wrong = suite.cases.iter().zip(&answers).filter(|(case, answer)| {
-            !case.expected.as_ref().is_some_and(|expected| same(expected, answer))
-        });
-        wrong
-            .map(|(case, answer)| format!("{}:{}: {}\n  ansible-core says {answer}", suite.name, case.line, case.text))
-            .collect()
+        let wrong = suite
+            .cases
+            .iter()
+            .zip(&answers)
+            .filter(|(case, answer)| !case.expected.as_ref().is_some_and(|expected| same(expected, answer)));
+        wrong.map(|(case, answer)| format!("{}:{}: {}\n  ansible-core says {answer}", suite.name, case.line, case.text)).collect()
     })
     .concat();
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));

@@ -24,7 +24,8 @@ pub(super) const FILTERS: &[Filter] = &[
         // As Python does it: what is not of the alphabet does not count, nor what stands behind the end.
         let own = if url_safe { "-_" } else { "+/" };
         let clean: String = text.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '=' || own.contains(*c)).collect();
-        let clean = clean.find('=').map_or(&*clean, |at| &clean[..(at + 2).min(clean.len()).next_multiple_of(4).min(clean.len())]);
+        let clean =
+            clean.find('=').map_or(&*clean, |at| &clean[..(at + 2).min(clean.len()).next_multiple_of(4).min(clean.len())]);
         let bytes = if url_safe { LENIENT_URL_SAFE.decode(clean) } else { LENIENT.decode(clean) };
         let bytes = bytes.map_err(|error| fail(format!("this is not base64: {error}")))?;
         decoded(bytes, &encoding).map(Val::str)
@@ -58,12 +59,13 @@ fn password_hash(it: &Interpreter<'_>, input: Val, args: &mut Args) -> Res {
         Some(rounds) => Some(u32::try_from(whole(&rounds)?).map_err(|_| fail("the number of rounds is too large"))?),
     };
     let ident = super::optional(runtime, args, "ident")?;
-    let password = runtime.string(&input)?;
-    let scheme = Scheme::named(&kind).ok_or_else(|| fail(format!("`{kind}` is not a hash for passwords: sha512, sha256, blowfish or md5")))?;
+    let password = input.as_str().ok_or_else(|| fail(format!("a password is text, not a `{}`", input.type_name())))?;
+    let scheme = Scheme::named(&kind)
+        .ok_or_else(|| fail(format!("`{kind}` is not a hash for passwords: sha512, sha256, blowfish or md5")))?;
     // A round costs about as much as a few steps of a template.
     runtime.steps(u64::from(rounds.unwrap_or(0)).min(2_000_000) / 2)?;
     let salt = salt.map_or_else(|| scheme.random_salt(), |salt| salt.to_string());
-    crypt::hash(scheme, &password, &salt, rounds, ident.as_deref()).map(Val::str).map_err(fail)
+    crypt::hash(scheme, password, &salt, rounds, ident.as_deref()).map(Val::str).map_err(fail)
 }
 
 fn encoded(text: &str, encoding: &str) -> Res<Vec<u8>> {

@@ -137,7 +137,11 @@ fn urlize(it: &Interpreter<'_>, input: Val, args: &mut Args) -> Res {
             _ => middle.to_owned(),
         };
         let linked = if is_web_address(middle) {
-            let href = if middle.starts_with("http://") || middle.starts_with("https://") { middle.to_owned() } else { format!("https://{middle}") };
+            let href = if middle.starts_with("http://") || middle.starts_with("https://") {
+                middle.to_owned()
+            } else {
+                format!("https://{middle}")
+            };
             link(&href, &shown, &attributes)
         } else if let Some(address) = middle.strip_prefix("mailto:").filter(|address| is_mail_address(address)) {
             link(middle, address, "")
@@ -218,7 +222,8 @@ fn is_web_address(text: &str) -> bool {
     if scheme && labels.len() == 4 && labels.iter().all(|label| label.parse::<u8>().is_ok()) {
         return true;
     }
-    let valid = |label: &&str| !label.is_empty() && label.chars().all(|c| c.is_alphanumeric() || c == '-' || c == '_' || c == '%');
+    let valid =
+        |label: &&str| !label.is_empty() && label.chars().all(|c| c.is_alphanumeric() || c == '-' || c == '_' || c == '%');
     let Some((last, before)) = labels.split_last() else { return false };
     if !before.iter().all(|label| valid(&label)) {
         return false;

@@ -44,7 +44,7 @@ const fn raw(name: &'static str, run: Run) -> Filter {
     Filter { name, run, raw: true }
 }
 
-const FAMILIES: [&[Filter]; 14] = [
+const FAMILIES: [&[Filter]; 15] = [
     crypto::FILTERS,
     data::FILTERS,
     defaults::FILTERS,

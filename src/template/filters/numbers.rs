@@ -175,7 +175,9 @@ fn human_to_bytes(it: &Interpreter<'_>, input: Val, args: &mut Args) -> Res {
     let (long, short) = if bits { ("bit", "b") } else { ("byte", "B") };
     let rest = &unit[letter.len_utf8()..];
     let whole = unit.to_lowercase();
-    let named = ["yotta", "zetta", "exa", "peta", "tera", "giga", "mega", "kilo", ""].iter().any(|power| whole == format!("{power}{long}"));
+    let named = ["yotta", "zetta", "exa", "peta", "tera", "giga", "mega", "kilo", ""]
+        .iter()
+        .any(|power| whole == format!("{power}{long}"));
     let valid = rest.is_empty() || rest == short || named;
     if !valid {
         return Err(bad());

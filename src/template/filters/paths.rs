@@ -87,7 +87,8 @@ fn common(it: &Interpreter<'_>, input: Val, _: &mut Args) -> Res {
     if paths.iter().any(|path| path.starts_with('/') != first.starts_with('/')) {
         return Err(fail("absolute and relative paths have nothing in common"));
     }
-    let parts = |path: &'_ str| path.split('/').filter(|part| !part.is_empty() && *part != ".").map(str::to_owned).collect::<Vec<_>>();
+    let parts =
+        |path: &'_ str| path.split('/').filter(|part| !part.is_empty() && *part != ".").map(str::to_owned).collect::<Vec<_>>();
     let mut known = parts(first);
     for path in &paths[1..] {
         let same = known.iter().zip(parts(path)).take_while(|(one, other)| *one == other).count();

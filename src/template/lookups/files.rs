@@ -224,7 +224,8 @@ pub(in crate::template) fn matching_files(pattern: &str) -> Vec<PathBuf> {
     for part in folder.split('/').filter(|part| !part.is_empty()) {
         folders = if part.contains(['*', '?', '[']) {
             let matches = |own: &str| matches_glob(part, own) && (part.starts_with('.') || !own.starts_with('.'));
-            let inside = |folder: &PathBuf| std::fs::read_dir(folder).into_iter().flatten().filter_map(Result::ok).collect::<Vec<_>>();
+            let inside =
+                |folder: &PathBuf| std::fs::read_dir(folder).into_iter().flatten().filter_map(Result::ok).collect::<Vec<_>>();
             let mut found: Vec<PathBuf> = folders
                 .iter()
                 .flat_map(inside)
@@ -282,10 +283,11 @@ fn first_found(it: &Interpreter<'_>, terms: Vec<Val>, args: &mut Args) -> Res<Ve
     if let Some(files) = files {
         joined(&paths, files, &mut wanted);
     }
-    // A loop says where its task looks; an expression looks for files.
-    let folder = args.named("_folder").map_or_else(|| Ok("files".into()), |folder| runtime.string(&folder))?;
+    // A loop says where its task looks; an expression knows no folder.
+    let folder = args.named("_folder").map(|folder| runtime.string(&folder)).transpose()?;
+    let folders: Vec<&str> = folder.as_deref().into_iter().collect();
     for name in &wanted {
-        let found = candidates(it, &[&folder], name).into_iter().find(|path| path.exists());
+        let found = candidates(it, &folders, name).into_iter().find(|path| path.exists());
         if let Some(path) = found {
             return Ok(vec![Val::str(path.to_string_lossy())]);
         }
