@@ -170,9 +170,9 @@ impl Suite {
             .collect()
     }
 
-    /// What ansible-core says today; none where it is not installed, or lacks something.
-    fn ansible(&self, directory: &Path) -> Option<Vec<String>> {
-        let python = ansible_python()?;
+    /// What ansible-core says today; none where its Python lacks something.
+    fn ansible(&self, directory: &Path, programs: &Path) -> Option<Vec<String>> {
+        let python = programs.join("python");
         if let Some(module) = &self.needs {
             let known = Command::new(&python).args(["-c", &format!("import {module}")]).stderr(Stdio::null()).status();
             if !known.is_ok_and(|status| status.success()) {
@@ -253,13 +253,6 @@ impl Case {
 /// What both programs see of the environment.
 fn environment() -> [(&'static str, &'static str); 4] {
     [("HOME", "/home/me"), ("TZ", "UTC"), ("LANG", "C.UTF-8"), ("STEAD_WORD", "from the environment")]
-}
-
-/// The Python that has ansible-core.
-fn ansible_python() -> Option<PathBuf> {
-    let named = env::var_os("STEAD_TEST_ANSIBLE").map(PathBuf::from);
-    let installed = Path::new(env!("CARGO_MANIFEST_DIR")).join("bench/.venv/bin/ansible-playbook");
-    named.into_iter().chain([installed]).filter_map(|program| Some(program.parent()?.join("python"))).find(|path| path.exists())
 }
 
 fn variables(map: &SourceMap, text: &str) -> Variables {
@@ -374,14 +367,11 @@ fn expressions_come_out_as_recorded() {
 
 #[test]
 fn recorded_answers_are_those_of_ansible_core() {
-    if ansible_python().is_none() {
-        let why = "no ansible-core: set STEAD_TEST_ANSIBLE, or run tests/run.sh, which installs it";
-        return skip("recorded_answers_are_those_of_ansible_core", why);
-    }
+    let Some(programs) = crate::ansible::programs("recorded_answers_are_those_of_ansible_core") else { return };
     let bless = env::var_os("STEAD_BLESS").is_some();
     let wrong: Vec<String> = each(&suites(), |path, suite| {
         let directory = suite.directory();
-        let Some(answers) = suite.ansible(directory.path()) else { return Vec::new() };
+        let Some(answers) = suite.ansible(directory.path(), &programs) else { return Vec::new() };
         let answers = without(directory.path(), answers);
         if bless {
             suite.bless(path, &answers);
