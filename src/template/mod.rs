@@ -18,6 +18,8 @@ mod error;
 mod eval;
 mod exec;
 mod filters;
+#[cfg(test)]
+mod fixtures;
 mod formatting;
 mod functions;
 mod header;

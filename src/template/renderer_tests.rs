@@ -5,33 +5,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::fixtures::{node, scope_of};
 use super::{FileOptions, RenderSettings, Renderer, TemplateError, TemplateErrorKind, Truth};
-use crate::source::{Node, NodeValue, SourceMap, Span, Style, yaml};
-use crate::vars::{Definition, Layer, Origin, Precedence, Scope, Value, Variable, Variables, World};
-
-/// A scope with the variables of a YAML text.
-fn scope_of(map: &SourceMap, text: &str) -> Scope {
-    let file = map.add(Path::new("vars.yml"), text);
-    let (documents, diagnostics) = yaml::parse(map, file);
-    assert!(!diagnostics.has_errors(), "{diagnostics:?}");
-    let mut variables = Variables::new();
-    if let Some(mapping) = documents.first().and_then(Node::as_map) {
-        for (key, value) in &mapping.entries {
-            let name: Arc<str> = key.as_str().expect("variables have names").into();
-            variables.insert(name, Variable { definition: Definition::Source(value.clone()), origin: Origin::File(value.span) });
-        }
-    }
-    let mut scope = Scope::default();
-    scope.push(Layer { precedence: Precedence::PlayVars, variables: Arc::new(variables) });
-    scope
-}
-
-/// A template's node.
-fn node(map: &SourceMap, text: &str) -> Node {
-    let file = map.add(Path::new("case"), text);
-    let span = crate::source::Span { file, start: 0, end: text.len() as u32 };
-    Node { span, value: NodeValue::Str(text.into(), Style::Plain) }
-}
+use crate::source::{Node, NodeValue, SourceMap, Span};
+use crate::vars::{Definition, Layer, Origin, Precedence, Scope, Value, Variable, World};
 
 struct Bench {
     map: SourceMap,

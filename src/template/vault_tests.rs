@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use super::cases::{node, scope_of};
+use super::fixtures::{node, scope_of};
 use super::{RenderSettings, Renderer};
 use crate::source::SourceMap;
 use crate::vars::{Scope, Value};
