@@ -64,6 +64,9 @@ impl Inventory {
                 return ExitCode::from(USAGE);
             }
         };
+        if self.list && prepare::show(&prepared.inventory.closed_files(&selected), &prepared.map) {
+            return ExitCode::from(USAGE);
+        }
         if self.list {
             return print_listing(&prepared.inventory.listing(&selected, |host| listed(&prepared, host)));
         }
@@ -93,6 +96,9 @@ impl Inventory {
         if !prepared.inventory.knows(host) {
             let hint = did_you_mean(host, prepared.inventory.hosts().map(|name| &**name));
             return complain(&format!("no host named `{host}`"), hint.as_deref());
+        }
+        if prepare::show(&prepared.inventory.closed_files(&[host.into()]), &prepared.map) {
+            return ExitCode::from(USAGE);
         }
         if let Some(name) = &self.explain {
             return self.explain(prepared, host, name);

@@ -20,6 +20,8 @@ pub(super) struct Beside {
     pub(super) hosts: HashMap<Arc<str>, Arc<Variables>>,
     /// Definitions that a later file of the same host or group replaced, earliest first.
     pub(super) overwritten: Vec<Overwritten>,
+    /// Encrypted files that could not be opened: a problem only for who needs them.
+    pub(super) closed: Vec<(Owner, Diagnostic)>,
 }
 
 impl Beside {
@@ -32,7 +34,7 @@ impl Beside {
         names: &mut Names,
         diagnostics: &mut Diagnostics,
     ) -> Self {
-        let mut overwritten = Vec::new();
+        let (mut overwritten, mut closed) = (Vec::new(), Vec::new());
         let mut read = |folder: &str, owner: fn(Arc<str>) -> Owner, entities: &mut dyn Iterator<Item = &'a Arc<str>>| {
             let folder = directory.join(folder);
             let entries = entries(&folder, diagnostics);
@@ -49,7 +51,9 @@ impl Beside {
                 let mut variables = Variables::new();
                 for path in files {
                     let mut more = Variables::new();
-                    read_variables(map, &path, names, &mut more, diagnostics);
+                    if let Err(problem) = read_variables(map, &path, names, &mut more, diagnostics) {
+                        closed.push((owner(Arc::clone(name)), *problem));
+                    }
                     if variables.is_empty() {
                         variables = more;
                         continue;
@@ -66,7 +70,7 @@ impl Beside {
         };
         let groups = read("group_vars", Owner::Group, &mut { groups });
         let hosts = read("host_vars", Owner::Host, &mut { hosts });
-        Self { groups, hosts, overwritten }
+        Self { groups, hosts, overwritten, closed }
     }
 }
 
@@ -118,10 +122,21 @@ fn collect(path: &Path, is_directory: bool, depth: usize, files: &mut Vec<PathBu
     }
 }
 
-fn read_variables(map: &SourceMap, path: &Path, names: &mut Names, variables: &mut Variables, diagnostics: &mut Diagnostics) {
+/// Reads a file; the problem of one that is encrypted and cannot be opened comes back.
+fn read_variables(
+    map: &SourceMap,
+    path: &Path,
+    names: &mut Names,
+    variables: &mut Variables,
+    diagnostics: &mut Diagnostics,
+) -> Result<(), Box<Diagnostic>> {
     let file = match source::load(map, path) {
         Ok(file) => file,
-        Err(problem) => return diagnostics.push(*problem),
+        Err(problem) if problem.code == "encrypted-file" => return Err(problem),
+        Err(problem) => {
+            diagnostics.push(*problem);
+            return Ok(());
+        }
     };
     let (node, problems) = yaml::parse_one(map, file);
     let broken = problems.has_errors();
@@ -129,6 +144,7 @@ fn read_variables(map: &SourceMap, path: &Path, names: &mut Names, variables: &m
     if !broken {
         add_variables(&node, names, variables, diagnostics);
     }
+    Ok(())
 }
 
 /// Adds the variables of a mapping; later definitions win.

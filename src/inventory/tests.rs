@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use super::*;
-use crate::source::{Node, NodeValue, SourceMap};
+use crate::source::{Diagnostic, Node, NodeValue, SourceMap};
 use crate::vars::{Definition, Precedence, Scope, Value};
 
 /// A directory with these files, its inventory loaded from `sources` (paths in it).
@@ -296,22 +296,34 @@ fn a_directory_is_read_file_by_file() {
 
 #[test]
 fn sources_that_cannot_be_read_are_named() {
-    let files = [
-        ("script", "#!/bin/sh\necho\n"),
-        ("h.toml", "[web]\n"),
-        ("vault/hosts", "a\n"),
-        ("vault/group_vars/all", "$ANSIBLE_VAULT;1.1;AES256\n00\n"),
-    ];
-    let fixture = load(&files, &["script", "h.toml", "none", "vault/hosts"]);
+    let files = [("script", "#!/bin/sh\necho\n"), ("h.toml", "[web]\n")];
+    let fixture = load(&files, &["script", "h.toml", "none"]);
     assert_eq!(
         fixture.problems,
         [
             "0:0 inventory-program: the inventory `./script` begins like a program, but may not be executed",
             "0:0 inventory-format: the inventory `./h.toml` is written in TOML, which is not supported",
             "0:0 inventory-source: cannot read the inventory `./none`: there is no such file or directory",
-            "0:0 encrypted-file: cannot read `./vault/group_vars/all`: it is encrypted, and no vault password was given",
         ]
     );
+}
+
+#[test]
+fn an_encrypted_file_is_a_problem_of_its_hosts_only() {
+    let sealed = "$ANSIBLE_VAULT;1.1;AES256\n00\n";
+    let files =
+        [("hosts", "[web]\na\n[db]\nb\nc\n"), ("group_vars/db", sealed), ("host_vars/c", sealed), ("host_vars/a", "x: 1\n")];
+    let fixture = load(&files, &["hosts"]);
+    assert_eq!(fixture.problems, [""; 0]);
+    assert!(fixture.inventory.has_closed_files());
+    let closed = |hosts: &[&str]| {
+        let hosts: Vec<_> = hosts.iter().map(|host| (*host).into()).collect();
+        let name = |d: &Diagnostic| d.message.split('`').nth(1).unwrap().rsplit('/').next().unwrap().to_owned();
+        fixture.inventory.closed_files(&hosts).iter().map(name).collect::<Vec<_>>()
+    };
+    assert_eq!(closed(&["a"]), [""; 0]);
+    assert_eq!(closed(&["b"]), ["db"]);
+    assert_eq!(closed(&["a", "c"]), ["db", "c"]);
 }
 
 #[test]

@@ -7,7 +7,8 @@ use std::sync::Arc;
 use serde::ser::{Serialize, SerializeMap as _, Serializer};
 use serde_json::{Map as JsonMap, Value as Json, json};
 
-use super::model::{ALL, Inventory, LOCALHOST, UNGROUPED};
+use super::model::{ALL, Inventory, LOCALHOST, Owner, UNGROUPED};
+use crate::source::Diagnostics;
 use crate::vars::{Key, Map, Value};
 
 impl Inventory {
@@ -20,6 +21,30 @@ impl Inventory {
     /// Whether a host can be worked on: in the inventory, or this machine.
     pub fn knows(&self, name: &str) -> bool {
         self.has_host(name) || LOCALHOST.contains(&name)
+    }
+
+    /// Encrypted files of variables that could not be opened, of these hosts and of their groups; as in
+    /// Ansible, files of others may stay closed.
+    pub fn closed_files(&self, hosts: &[Arc<str>]) -> Diagnostics {
+        let mut problems = Diagnostics::default();
+        let hosts: HashSet<&Arc<str>> = hosts.iter().collect();
+        for (owner, problem) in self.beside.iter().chain(&self.beside_playbook).flat_map(|beside| &beside.closed) {
+            let concerned = match owner {
+                Owner::Host(host) => hosts.contains(host),
+                // This machine is in `all` even where the inventory does not name it.
+                Owner::Group(group) if &**group == ALL => !hosts.is_empty(),
+                Owner::Group(group) => self.group_hosts(group).iter().any(|host| hosts.contains(host)),
+            };
+            if concerned {
+                problems.push(problem.clone());
+            }
+        }
+        problems
+    }
+
+    /// Whether there are variables that nobody can see, because their file could not be opened.
+    pub fn has_closed_files(&self) -> bool {
+        self.beside.iter().chain(&self.beside_playbook).any(|beside| !beside.closed.is_empty())
     }
 
     /// Groups without any host: what a lab fills with its own, which count as the first source's.

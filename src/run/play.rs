@@ -54,6 +54,9 @@ pub async fn run(state: &Arc<RunState>, playbooks: &[Playbook], warnings: &mut D
             );
         }
     }
+    let needed: Vec<Arc<str>> =
+        chosen.iter().flat_map(|one| one.hosts.iter().cloned()).collect::<BTreeSet<_>>().into_iter().collect();
+    problems.extend(state.inventory.closed_files(&needed));
     problems.extend(super::sealed::check(state, chosen.iter().map(|one| (&one.play, one.hosts.as_slice()))));
     if problems.has_errors() {
         return Finished { recap: Vec::new(), interrupted: false, diagnostics: problems };

@@ -50,8 +50,8 @@ pub fn private_directory(candidates: &[PathBuf]) -> std::io::Result<tempfile::Te
 
 fn is_in_memory(path: &Path) -> bool {
     /// Of `statfs(2)`.
-    const TMPFS_MAGIC: i64 = 0x0102_1994;
-    rustix::fs::statfs(path).is_ok_and(|system| i64::from(system.f_type) == TMPFS_MAGIC)
+    const TMPFS_MAGIC: u64 = 0x0102_1994;
+    rustix::fs::statfs(path).is_ok_and(|system| u64::try_from(system.f_type) == Ok(TMPFS_MAGIC))
 }
 
 #[cfg(test)]
