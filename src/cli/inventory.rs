@@ -205,7 +205,7 @@ fn as_text(
         }
     }
     if !explanation.later.is_empty() {
-        writeln!(out, "\n  while running, these tasks define it too:")?;
+        writeln!(out, "\n  for some tasks, or while running, these define it too:")?;
         for (span, what) in &explanation.later {
             writeln!(out, "      {}: {what}", map.place(*span))?;
         }

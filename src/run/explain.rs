@@ -1,6 +1,7 @@
 //! Why a variable has its value on a host before anything has run: all definitions in inventory,
 //! command line, plays and roles, which one wins, and why the others lose.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use crate::inventory::{HostDefinition, Inventory};
@@ -8,7 +9,7 @@ use crate::playbook::load::collect_tasks;
 use crate::playbook::{Loader, Play, Playbook};
 use crate::source::{Diagnostics, Span};
 use crate::template::Renderer;
-use crate::vars::{Layer, Precedence, Scope, Value, Variable, Variables};
+use crate::vars::{Layer, Origin, Precedence, Scope, Value, Variable, Variables};
 
 /// A definition and its fate.
 #[derive(Debug, Clone)]
@@ -28,8 +29,8 @@ pub struct Candidate {
 pub struct Explanation {
     /// The definitions, the winner first.
     pub candidates: Vec<Candidate>,
-    /// Tasks that define it when they run, and by what (`set_fact`, `register` ...).
-    pub later: Vec<(Span, &'static str)>,
+    /// What defines it for some tasks only or while running, and by what (`set_fact`, `register` ...).
+    pub later: Vec<(Span, String)>,
     /// What cannot be known before the play runs, such as files whose names are templates.
     pub unknown: Vec<Span>,
     /// Everything that the host sees here, for rendering the winner.
@@ -159,32 +160,177 @@ impl Others<'_> {
             for vars in &role.vars {
                 self.add(Precedence::RoleVars, vars, owner());
             }
-            if let Some(variable) = role.params.get(self.name) {
-                let owner = Some(format!("role {}, seen by its tasks only", role.name));
-                self.found.push(Candidate { variable: variable.clone(), precedence: Precedence::RoleParams, owner, loses: None });
-            }
         }
     }
 }
 
-/// Tasks that define a variable when they run.
-fn setters(play: &Play, name: &str) -> Vec<(Span, &'static str)> {
+/// What defines a variable for some tasks only: their own `vars`, parameters of their role, and
+/// tasks that define it when they run.
+fn setters(play: &Play, name: &str) -> Vec<(Span, String)> {
+    let mut found = Vec::new();
     let mut tasks = Vec::new();
     collect_tasks(&play.items, &mut tasks);
     tasks.extend(play.handlers.iter().cloned());
-    let mut found = Vec::new();
+    for role in play.roles.iter().chain(tasks.iter().filter_map(|task| task.role.as_ref())) {
+        if let Some(Origin::File(span)) = role.params.get(name).map(|variable| &variable.origin) {
+            found.push((*span, format!("a parameter of role {}", role.name)));
+        }
+    }
     for task in tasks {
         if task.register.as_deref() == Some(name) {
-            found.push((task.span, "register"));
+            found.push((task.span, "register".to_owned()));
         }
         if &*task.action.module == "set_fact" && task.action.options.iter().any(|(option, _)| &**option == name) {
-            found.push((task.span, "set_fact"));
+            found.push((task.span, "set_fact".to_owned()));
         }
         for (index, vars) in task.keywords.vars.iter().enumerate() {
-            if vars.contains_key(name) {
-                found.push((task.span, if index < task.own_vars { "its block's vars" } else { "its own vars" }));
+            if let Some(Origin::File(span)) = vars.get(name).map(|variable| &variable.origin) {
+                found.push((*span, if index < task.own_vars { "a block's vars" } else { "a task's vars" }.to_owned()));
             }
         }
     }
+    // A block's variables are said once, not for each of its tasks.
+    let mut seen = HashSet::new();
+    found.retain(|(span, _)| seen.insert(*span));
     found
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fmt::Write as _;
+    use std::path::Path;
+
+    use super::*;
+    use crate::actions;
+    use crate::inventory::InventorySettings;
+    use crate::playbook::LoadSettings;
+    use crate::source::SourceMap;
+    use crate::template::RenderSettings;
+
+    const FILES: &[(&str, &str)] = &[
+        (
+            "hosts",
+            "[web]\nw1 tier=8 other=1\nw1 tier=9\n[db]\nw1\n[site:children]\nweb\n[web:vars]\ntier=3\n[db:vars]\ntier=2\n[site:vars]\ntier=1\n",
+        ),
+        ("group_vars/web/a.yml", "tier: 61\n"),
+        ("group_vars/web/b.yml", "tier: 62\n"),
+        ("play/group_vars/all.yml", "tier: 5\n"),
+        ("play/more.yml", "tier: 14\n"),
+        ("play/roles/r/defaults/main.yml", "tier: 2\n"),
+        ("play/roles/r/vars/main.yml", "tier: 15\n"),
+        ("play/roles/r/tasks/main.yml", "- debug:\n"),
+        (
+            "play/site.yml",
+            "\
+- hosts: web
+  vars: { tier: 12 }
+  vars_files: [more.yml, '{{ x }}.yml']
+  roles: [{ role: r, tier: 20 }]
+  tasks:
+    - set_fact: { tier: 19 }
+    - command: id
+      register: tier
+    - block:
+        - debug:
+        - debug:
+      vars: { tier: 16 }
+- hosts: nobody
+",
+        ),
+    ];
+
+    /// `place value level: fate` for each definition, then what defines it later.
+    fn explained(playbook: bool, extra: Option<i64>) -> String {
+        let directory = tempfile::tempdir().unwrap();
+        for (name, text) in FILES {
+            let path = directory.path().join(name);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, text).unwrap();
+        }
+        let map = SourceMap::default();
+        let hosts = directory.path().join("hosts").display().to_string();
+        let (mut inventory, problems) = Inventory::load(&map, &[hosts], &InventorySettings::default());
+        assert!(problems.is_empty(), "{problems:?}");
+        let renderer = Arc::new(Renderer::new(RenderSettings::default()));
+        let loader = Loader::new(map.clone(), Arc::new(actions::catalog()), LoadSettings::default(), Arc::clone(&renderer));
+        let extra = extra.map(|number| {
+            let variable =
+                Variable { definition: crate::vars::Definition::Data(Value::Int(number)), origin: Origin::CommandLine };
+            ("tier".into(), variable)
+        });
+        let extra: Arc<Variables> = Arc::new(extra.into_iter().collect());
+        let explanation = if playbook {
+            let (read, problems) = loader.playbook(&directory.path().join("play/site.yml"));
+            assert!(!problems.has_errors(), "{problems:?}");
+            assert!(inventory.load_beside_playbook(&map, &directory.path().join("play")).is_empty());
+            let playbooks = [read];
+            let plays = plays_of(&inventory, &renderer, &extra, &playbooks, "w1");
+            assert_eq!(plays.len(), 1, "the other play is not for this host");
+            Explanation::new(&inventory, &extra, Some((plays[0], &loader)), "w1", "tier")
+        } else {
+            Explanation::new(&inventory, &extra, None, "w1", "tier")
+        };
+        let place = |span: Span| map.place(span).replace(&format!("{}/", directory.path().display()), "");
+        let mut text = String::new();
+        for candidate in &explanation.candidates {
+            let at = match &candidate.variable.origin {
+                Origin::File(span) => place(*span),
+                other => format!("{other:?}"),
+            };
+            let owner = candidate.owner.as_deref().unwrap_or("-");
+            let number = candidate.precedence.number().unwrap();
+            writeln!(text, "{at} {number} {owner}: {}", candidate.loses.as_deref().unwrap_or("wins")).unwrap();
+        }
+        for (span, what) in &explanation.later {
+            writeln!(text, "later {}: {what}", place(*span)).unwrap();
+        }
+        for span in &explanation.unknown {
+            writeln!(text, "unknown {}", place(*span)).unwrap();
+        }
+        assert!(Path::new(directory.path()).exists());
+        text
+    }
+
+    #[test]
+    fn every_definition_in_the_inventory_has_its_fate() {
+        assert_eq!(
+            explained(false, None),
+            "\
+hosts:3 8 -: wins
+hosts:2 8 -: the same host or group has a later definition, which replaces this one
+group_vars/web/b.yml:1 6 group web: the host in the inventory (8) is above this level (6)
+group_vars/web/a.yml:1 6 group web: the host in the inventory (8) is above this level (6)
+hosts:9 3 group web: the host in the inventory (8) is above this level (3)
+hosts:13 3 group site: the host in the inventory (8) is above this level (3)
+hosts:11 3 group db: the host in the inventory (8) is above this level (3)
+"
+        );
+    }
+
+    #[test]
+    fn a_play_adds_its_own_definitions_and_those_of_its_roles() {
+        assert_eq!(
+            explained(true, Some(22)),
+            "\
+CommandLine 22 -: wins
+play/roles/r/vars/main.yml:1 15 role r: the command line (22) is above this level (15)
+play/more.yml:1 14 -: the command line (22) is above this level (14)
+play/site.yml:2 12 -: the command line (22) is above this level (12)
+hosts:3 8 -: the command line (22) is above this level (8)
+hosts:2 8 -: the command line (22) is above this level (8)
+group_vars/web/b.yml:1 6 group web: the command line (22) is above this level (6)
+group_vars/web/a.yml:1 6 group web: the command line (22) is above this level (6)
+play/group_vars/all.yml:1 5 group all: the command line (22) is above this level (5)
+hosts:9 3 group web: the command line (22) is above this level (3)
+hosts:13 3 group site: the command line (22) is above this level (3)
+hosts:11 3 group db: the command line (22) is above this level (3)
+play/roles/r/defaults/main.yml:1 2 role r: the command line (22) is above this level (2)
+later play/site.yml:4: a parameter of role r
+later play/site.yml:6: set_fact
+later play/site.yml:7: register
+later play/site.yml:12: a block's vars
+unknown play/site.yml:3
+"
+        );
+    }
 }
