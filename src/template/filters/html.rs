@@ -225,7 +225,7 @@ fn is_web_address(text: &str) -> bool {
     let valid =
         |label: &&str| !label.is_empty() && label.chars().all(|c| c.is_alphanumeric() || c == '-' || c == '_' || c == '%');
     let Some((last, before)) = labels.split_last() else { return false };
-    if !before.iter().all(|label| valid(&label)) {
+    if !before.iter().all(|label| valid(label)) {
         return false;
     }
     let is_top = last.len() >= 2 && (last.bytes().all(|byte| byte.is_ascii_lowercase()) || last.starts_with("xn--"));
@@ -244,5 +244,5 @@ fn is_mail_address(text: &str) -> bool {
         && !name.contains(char::is_whitespace)
         && labels.len() >= 2
         && labels.iter().all(|label| !label.is_empty() && label.chars().all(|c| c.is_alphanumeric() || c == '-' || c == '_'))
-        && labels.last().is_some_and(|top| top.chars().all(|c| c.is_alphanumeric()))
+        && labels.last().is_some_and(|top| top.chars().all(char::is_alphanumeric))
 }
