@@ -129,6 +129,10 @@ pub const SETTINGS: &[Setting] = &[
     set("become_allow_same_user", &["privilege_escalation.become_allow_same_user"], &["ANSIBLE_BECOME_ALLOW_SAME_USER"], Flag, No("who is that user already acts at once")),
     set("agnostic_become_prompt", &["privilege_escalation.agnostic_become_prompt"], &["ANSIBLE_AGNOSTIC_BECOME_PROMPT"], Flag, No("the prompt is found in any language")),
     set("become_plugins", &["defaults.become_plugins"], &["ANSIBLE_BECOME_PLUGINS"], Directories, No("`sudo`, `su` and `doas` are built in, and no others")),
+    // The static check.
+    set("lint_skip_rules", &[], &[], List, As("`stead lint --skip-rule`")),
+    set("lint_style", &[], &[], Flag, As("`stead lint --style`")),
+    set("lint_strict", &[], &[], Flag, As("`stead lint --strict`")),
     // Vaults.
     set("vault_password_file", &["defaults.vault_password_file"], &["ANSIBLE_VAULT_PASSWORD_FILE"], Path, As("`--vault-password-file`")),
     set("vault_identity_list", &["defaults.vault_identity_list"], &["ANSIBLE_VAULT_IDENTITY_LIST"], List, As("`--vault-id`, several times")),

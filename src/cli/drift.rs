@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use clap::Args;
 use stead::drift::Collector;
 use stead::history::Store;
+use stead::lint;
 use stead::run::event::RunMode;
 use stead::run::summary::{Summary, exit_code};
 
@@ -37,8 +38,9 @@ impl Drift {
         let prepared = prepare::prepare(&prepare::Written::files(&args.playbooks), &args.hosts, args.lab)?;
         let history = args.history(&prepared.environment.config);
         let mut store = Store::open(&history).map_err(|error| unreadable(&error))?;
-        let settings =
-            prepare::run_settings(RunMode::Drift, &args.hosts, prepare::tags(&args.tags, &args.skip_tags, &prepared), &prepared)?;
+        let tags = prepare::tags(&args.tags, &args.skip_tags, &prepared);
+        prepare::show(&lint::unknown_tags(&prepared.playbooks, &prepared.loader, &tags), &prepared.map);
+        let settings = prepare::run_settings(RunMode::Drift, &args.hosts, tags, &prepared)?;
         let (collector, summary) = (Shared::<Collector>::default(), Shared::<Summary>::default());
         let mut sinks = Sinks(vec![Box::new(collector.clone()), Box::new(summary.clone())]);
         if let Some(path) = &args.junit {

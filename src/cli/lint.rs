@@ -8,6 +8,7 @@ use stead::lint::{self, Report, Request, Selection, fix, report};
 use stead::playbook::TagSelection;
 use stead::source::{Severity, SourceMap, render};
 
+use super::environment::Environment;
 use super::prepare;
 use super::run_args::VaultArgs;
 use super::{USAGE, complain};
@@ -73,7 +74,16 @@ impl Lint {
             list_rules();
             return ExitCode::SUCCESS;
         }
-        let selection = Selection { only: self.rule.clone(), skip: self.skip_rule.clone(), style: self.style };
+        let environment = match Environment::read() {
+            Ok(environment) => environment,
+            Err(code) => return code,
+        };
+        let config = &environment.config;
+        let mut skip = self.skip_rule.clone();
+        skip.extend(config.list("lint_skip_rules").iter().cloned());
+        let style = self.style || config.flag("lint_style").unwrap_or(false);
+        let strict = self.strict || config.flag("lint_strict").unwrap_or(false);
+        let selection = Selection { only: self.rule.clone(), skip, style };
         if let Some((name, hint)) = selection.unknown() {
             return complain(
                 &format!("no rule is named `{name}`"),
@@ -83,7 +93,7 @@ impl Lint {
         if let Some(path) = self.paths.iter().find(|path| !path.exists()) {
             return complain(&format!("cannot read `{}`: there is no such file or directory", path.display()), None);
         }
-        let mut looked = match self.look(selection.clone()) {
+        let mut looked = match self.look(&environment, selection.clone()) {
             Ok(looked) => looked,
             Err(code) => return code,
         };
@@ -102,7 +112,7 @@ impl Lint {
                 if !self.fix || fixed.is_empty() {
                     break;
                 }
-                looked = match self.look(selection.clone()) {
+                looked = match self.look(&environment, selection.clone()) {
                     Ok(looked) => looked,
                     Err(code) => return code,
                 };
@@ -118,13 +128,13 @@ impl Lint {
         }
         match (found.count(Severity::Error), found.count(Severity::Warning)) {
             (0, 0) => ExitCode::SUCCESS,
-            (0, _) => ExitCode::from(if self.strict { 2 } else { 0 }),
+            (0, _) => ExitCode::from(if strict { 2 } else { 0 }),
             _ => ExitCode::from(USAGE),
         }
     }
 
-    fn look(&self, selection: Selection) -> Result<(Report, SourceMap), ExitCode> {
-        let read = prepare::for_lint(&self.paths, &self.inventory, &self.extra_vars, &self.vault)?;
+    fn look(&self, environment: &Environment, selection: Selection) -> Result<(Report, SourceMap), ExitCode> {
+        let read = prepare::for_lint(environment.clone(), &self.paths, &self.inventory, &self.extra_vars, &self.vault)?;
         let tags = TagSelection { only: self.tags.clone(), skip: self.skip_tags.clone() };
         let request = Request {
             paths: self.paths.clone(),

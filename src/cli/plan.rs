@@ -7,6 +7,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use clap::Args;
 use stead::history::{Recorder, Store};
+use stead::lint;
 use stead::run::event::{Event, EventSink, RunMode};
 use stead::run::settings::RunSettings;
 use stead::run::summary::{Summary, exit_code};
@@ -104,11 +105,12 @@ pub(crate) fn run(args: &RunArgs, mode: RunMode, diffs: bool, detailed: bool) ->
         Ok(prepared) => prepared,
         Err(code) => return code,
     };
-    let settings =
-        match prepare::run_settings(mode, &args.hosts, prepare::tags(&args.tags, &args.skip_tags, &prepared), &prepared) {
-            Ok(settings) => settings,
-            Err(code) => return code,
-        };
+    let tags = prepare::tags(&args.tags, &args.skip_tags, &prepared);
+    prepare::show(&lint::unknown_tags(&prepared.playbooks, &prepared.loader, &tags), &prepared.map);
+    let settings = match prepare::run_settings(mode, &args.hosts, tags, &prepared) {
+        Ok(settings) => settings,
+        Err(code) => return code,
+    };
     // A lab is gone afterwards: there is nothing to remember of it.
     let config = &prepared.environment.config;
     let history = args.lab.is_none().then(|| args.history(config));

@@ -130,12 +130,12 @@ pub(crate) struct LintStart {
 
 /// Like [`prepare`], for a look at files alone.
 pub(crate) fn for_lint(
+    environment: Environment,
     paths: &[PathBuf],
     inventories: &[String],
     given: &[String],
     vault: &VaultArgs,
 ) -> Result<LintStart, ExitCode> {
-    let environment = Environment::read()?;
     let Reading { map, mut diagnostics, extra_vars, loader, renderer, .. } =
         reading(environment, Path::new("."), vault, given, lint::role_directories(paths))?;
     let (inventory, found) = Inventory::load(&map, inventories, &inventory_settings(&renderer, &extra_vars));

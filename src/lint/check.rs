@@ -53,6 +53,21 @@ pub fn before_run(playbooks: &[Playbook], loader: &Loader, known: &BTreeSet<Stri
     errors
 }
 
+/// Tags of a run that none of its tasks has.
+pub fn unknown_tags(playbooks: &[Playbook], loader: &Loader, tags: &TagSelection) -> Diagnostics {
+    let mut found = Diagnostics::default();
+    if *tags == TagSelection::default() {
+        return found;
+    }
+    let plays = playbooks.iter().enumerate().flat_map(|(number, playbook)| playbook.plays.iter().map(move |play| (number, play)));
+    let plays = plays.map(|(number, play)| follow::view(play, number, loader, Depth::All, &mut Diagnostics::default())).collect();
+    let project = Project::new(loader, BTreeSet::new(), false, Some(tags.clone()), plays, Corpus::default());
+    if let Some(Check::Project(check)) = rules::find("unknown-tag").map(|rule| rule.check) {
+        check(&project, &mut found);
+    }
+    found
+}
+
 /// The errors of tasks that a run is about to include: what is wrong with the tasks themselves.
 pub fn included(items: &[Item], play: &Arc<Play>, loader: &Loader) -> Diagnostics {
     let view = follow::items(items, play);

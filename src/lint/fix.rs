@@ -23,8 +23,9 @@ pub struct Fixed {
 /// one counts; the other is found again.
 pub fn fixed(findings: &[Diagnostic], map: &SourceMap) -> Vec<Fixed> {
     let mut by_file: BTreeMap<PathBuf, (String, Vec<&[Replacement]>)> = BTreeMap::new();
-    for finding in findings.iter().filter(|finding| !finding.fix.is_empty()) {
-        let file = finding.fix[0].span.file;
+    for finding in findings {
+        // What is encrypted on disk is not written in plain text.
+        let Some(file) = finding.fix.first().map(|edit| edit.span.file).filter(|file| !map.is_secret(*file)) else { continue };
         // Its text in the map is the decrypted one, which must not be written.
         if map.is_secret(file) {
             continue;

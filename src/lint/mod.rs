@@ -16,7 +16,7 @@ mod selection;
 mod text;
 mod variables;
 
-pub use check::{Request, before_run, included, lint};
+pub use check::{Request, before_run, included, lint, unknown_tags};
 pub use discover::role_directories;
 pub use known::known_names;
 pub use report::Report;

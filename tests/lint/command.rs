@@ -44,6 +44,33 @@ fn exit_codes_tell_errors_from_warnings() {
 }
 
 #[test]
+fn a_project_has_settings_of_its_own() {
+    for (settings, code) in
+        [("lint_strict = true\n", 2), ("lint_strict = true\nlint_skip_rules = ['risky-file-permissions']\n", 0)]
+    {
+        let directory = project(WARNING);
+        std::fs::write(directory.path().join("stead.toml"), settings).unwrap();
+        let output = lint(directory.path(), &["site.yml"]);
+        assert_eq!(output.status.code(), Some(code), "{settings}: {output:?}");
+    }
+}
+
+#[test]
+fn a_run_tells_tags_that_no_task_has() {
+    let directory = project(
+        "- hosts: all\n  gather_facts: false\n  tasks:\n    - name: A\n      ansible.builtin.debug: { msg: a }\n      tags: config\n",
+    );
+    let output = Command::new(env!("CARGO_BIN_EXE_stead"))
+        .args(["plan", "-i", "localhost,", "-c", "local", "--tags", "cofnig", "site.yml"])
+        .current_dir(directory.path())
+        .env("HOME", directory.path())
+        .output()
+        .unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.contains("warning[unknown-tag]") && said.contains("did you mean `config`?"), "{said}");
+}
+
+#[test]
 fn findings_are_shown_with_their_place() {
     let directory = project(ERROR);
     let output = lint(directory.path(), &["site.yml"]);
