@@ -225,7 +225,7 @@ fn is_web_address(text: &str) -> bool {
     let valid =
         |label: &&str| !label.is_empty() && label.chars().all(|c| c.is_alphanumeric() || c == '-' || c == '_' || c == '%');
     let Some((last, before)) = labels.split_last() else { return false };
-    if !before.iter().all(|label| valid(label)) {
+    if !before.iter().all(valid) {
         return false;
     }
     let is_top = last.len() >= 2 && (last.bytes().all(|byte| byte.is_ascii_lowercase()) || last.starts_with("xn--"));
