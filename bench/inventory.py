@@ -87,7 +87,7 @@ def measured(command, directory):
 
 def main():
     options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    options.add_argument("--stead", default=ROOT / "target/release/stead")
+    options.add_argument("--stead", type=lambda path: pathlib.Path(path).absolute(), default=ROOT / "target/release/stead")
     options.add_argument("--ansible", help="where ansible-inventory is; without it stead alone is measured")
     options.add_argument("--runs", type=int, default=3)
     options = options.parse_args()

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use clap::Args;
 use serde_json::{Map as JsonMap, Value as Json, json};
 use stead::playbook::Play;
-use stead::run::explain::{Candidate, Explanation, plays_of};
+use stead::run::explain::{Candidate, Explanation, inventory_scope, plays_of};
 use stead::source::suggest::did_you_mean;
 use stead::source::{Node, NodeValue, SourceMap};
 use stead::vars::{Definition, Layer, Origin, Precedence, Scope, Variable};
@@ -105,7 +105,7 @@ impl Inventory {
         }
         let scope = scope(prepared, host);
         if self.json {
-            let all = scope.names().into_iter().filter_map(|name| {
+            let all = names(&scope).into_iter().filter_map(|name| {
                 let (variable, precedence) = scope.lookup(&name)?;
                 let entry = json!({
                     "value": value_or_text(prepared, &scope, &name, variable),
@@ -117,7 +117,7 @@ impl Inventory {
             });
             return print_json(&Json::Object(all.collect()));
         }
-        let names = scope.names();
+        let names = names(&scope);
         let width = names.iter().map(|name| name.len()).max().unwrap_or(0);
         for name in names {
             let (variable, _) = scope.lookup(&name).expect("it is one of the names");
@@ -257,9 +257,16 @@ fn level(candidate: &Candidate) -> String {
     text
 }
 
+/// Names that inventory and command line define; what every host has is not among them.
+fn names(scope: &Scope) -> Vec<Arc<str>> {
+    let mut names = scope.names();
+    names.retain(|name| scope.lookup(name).is_some_and(|(_, precedence)| precedence != Precedence::Magic));
+    names
+}
+
 /// What the inventory and the command line say about a host.
 fn scope(prepared: &Prepared, host: &str) -> Scope {
-    let mut scope = Scope { layers: prepared.inventory.host_layers(host), ..Scope::default() };
+    let mut scope = inventory_scope(&prepared.inventory, host);
     scope.push(Layer { precedence: Precedence::ExtraVars, variables: prepared.extra_vars.clone() });
     scope
 }
@@ -271,7 +278,7 @@ pub(crate) fn listed(prepared: &Prepared, host: &str) -> JsonMap<String, Json> {
         let (variable, _) = scope.lookup(&name)?;
         Some((name.to_string(), value_or_text(prepared, &scope, &name, variable)))
     };
-    scope.names().into_iter().filter_map(value).collect()
+    names(&scope).into_iter().filter_map(value).collect()
 }
 
 /// A variable's value, or why it has none before the run.
@@ -291,7 +298,13 @@ fn rendered(prepared: &Prepared, scope: &Scope, name: &str, variable: &Variable)
 
 /// The same for programs: what cannot be rendered is given as it was written.
 fn value_or_text(prepared: &Prepared, scope: &Scope, name: &str, variable: &Variable) -> Json {
-    rendered(prepared, scope, name, variable).unwrap_or_else(|_| Json::String(written(name, variable, &prepared.map)))
+    rendered(prepared, scope, name, variable).unwrap_or_else(|_| match &variable.definition {
+        Definition::Source(node) => match node.as_str() {
+            Some(text) => Json::String(prepared.map.vault().redactor().text(text)),
+            None => Json::String(written(name, variable, &prepared.map)),
+        },
+        Definition::Data(_) => Json::Null,
+    })
 }
 
 /// Names whose values are not shown.

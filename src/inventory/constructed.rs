@@ -122,22 +122,9 @@ impl Construction<'_> {
     fn scope(loader: &Loader<'_>, host: &str, files: &[Arc<Beside>]) -> Scope {
         let inventory = &loader.inventory;
         let mut scope = Scope { layers: inventory.layers_so_far(host, files), ..Scope::default() };
-        let groups: Vec<Value> = inventory.groups_of(host).into_iter().map(Value::from).collect();
-        let mut magic: Vec<(&str, Value)> = vec![
-            ("inventory_hostname", Value::from(host)),
-            ("inventory_hostname_short", Value::from(host.split('.').next().unwrap_or(host))),
-            ("group_names", Value::from(groups)),
-        ];
-        if let Some(source) = inventory.source_of(host) {
-            magic.push(("inventory_file", Value::from(source.file.as_str())));
-            magic.push(("inventory_dir", Value::from(source.directory.clone())));
-            scope.search = source.directory.iter().map(|directory| Path::new(directory).to_owned()).collect();
-        }
-        let magic: Variables = magic
-            .into_iter()
-            .map(|(name, value)| (name.into(), Variable { definition: Definition::Data(value), origin: Origin::Builtin }))
-            .collect();
-        scope.push(Layer { precedence: Precedence::Magic, variables: Arc::new(magic) });
+        let directory = inventory.source_of(host).and_then(|source| source.directory.as_ref());
+        scope.search = directory.iter().map(|directory| Path::new(directory).to_owned()).collect();
+        scope.push(Layer { precedence: Precedence::Magic, variables: Arc::new(inventory.host_magic(host)) });
         scope
     }
 

@@ -7,6 +7,7 @@ mod generator;
 mod ini;
 mod literal;
 mod load;
+mod magic;
 mod model;
 mod pattern;
 mod plugin;

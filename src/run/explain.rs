@@ -46,7 +46,7 @@ impl Explanation {
         host: &str,
         name: &str,
     ) -> Self {
-        let scope = Scope { layers: inventory.host_layers(host), ..Scope::default() };
+        let scope = inventory_scope(inventory, host);
         let mut others = Others { name, scope, found: Vec::new() };
         let (mut later, mut unknown) = (Vec::new(), Vec::new());
         if let Some((play, loader)) = play {
@@ -58,6 +58,13 @@ impl Explanation {
         let Others { scope, found, .. } = others;
         Self { candidates: ranked(&inventory.definitions(host, name), found), later, unknown, scope }
     }
+}
+
+/// What a host sees before any play: what the inventory says of it, and of its place in it.
+pub fn inventory_scope(inventory: &Inventory, host: &str) -> Scope {
+    let mut scope = Scope { layers: inventory.host_layers(host), ..Scope::default() };
+    scope.push(Layer { precedence: Precedence::Magic, variables: Arc::new(inventory.host_magic(host)) });
+    scope
 }
 
 /// The plays that run on a host. A pattern that cannot be rendered before the run counts as one.

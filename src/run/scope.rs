@@ -21,7 +21,7 @@ pub fn host_scope(run: &Arc<RunState>, host: &HostState) -> Scope {
         scope.push(layer);
     }
     scope.push(Layer { precedence: Precedence::ExtraVars, variables: Arc::clone(&run.settings.extra_vars) });
-    scope.push(Layer { precedence: Precedence::Magic, variables: Arc::new(host_magic(run, &host.name)) });
+    scope.push(Layer { precedence: Precedence::Magic, variables: Arc::new(run.inventory.host_magic(&host.name)) });
     scope
 }
 
@@ -85,23 +85,6 @@ pub fn task_scope(run: &Arc<RunState>, play: &PlayState, host: &HostState, task:
     }
     scope.search = search.into();
     scope
-}
-
-/// Magic variables of a host.
-fn host_magic(run: &RunState, host: &Arc<str>) -> Variables {
-    let groups: Vec<Value> = run.inventory.groups_of(host).iter().map(|name| Value::from(&**name)).collect();
-    let mut magic = Variables::from_iter([
-        (Arc::from("inventory_hostname"), data(&**host)),
-        (Arc::from("inventory_hostname_short"), data(host.split('.').next().unwrap_or(host))),
-        (Arc::from("group_names"), data(groups)),
-    ]);
-    // Hosts that were added in this run come from no file; this machine is not defined at all.
-    if run.inventory.has_host(host) {
-        let source = run.inventory.source_of(host);
-        magic.insert(Arc::from("inventory_file"), data(source.map(|source| source.file.clone())));
-        magic.insert(Arc::from("inventory_dir"), data(source.and_then(|source| source.directory.clone())));
-    }
-    magic
 }
 
 /// Magic variables of a play that do not change while it runs. The names are those that
