@@ -15,6 +15,7 @@ pub mod inventory;
 pub mod lab;
 pub mod lint;
 pub mod playbook;
+pub mod plugins;
 pub mod run;
 pub mod session;
 pub mod source;

@@ -12,6 +12,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("source", &["vault"]),
     ("vars", &["source"]),
     ("template", &["source", "vars", "vault"]),
+    ("plugins", &["template", "vars"]),
     ("inventory", &["source", "vars", "template"]),
     ("ansible", &["source"]),
     ("graph", &["source"]),

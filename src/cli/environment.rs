@@ -6,8 +6,10 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use stead::ansible::config::{Around, Config};
+use stead::plugins::PythonSettings;
 use stead::session::{Prompt, Secret};
 use stead::source::render;
+use stead::template::PluginKind;
 use stead::vault::{PasswordSource, Redactor, Vault, read_password};
 
 use super::run_args::VaultArgs;
@@ -52,6 +54,26 @@ impl Environment {
             return Err(ExitCode::from(USAGE));
         }
         Ok(Self { config, ..bare })
+    }
+
+    /// Where plugins of projects are, and what runs them.
+    pub(crate) fn plugins(&self) -> PythonSettings {
+        let kinds = [PluginKind::Filter, PluginKind::Test, PluginKind::Lookup];
+        let of_kind = |kind: PluginKind| {
+            let paths = self.config.paths(&format!("{}_plugins", kind.word())).unwrap_or_default();
+            paths.iter().map(move |path| (kind, path.clone()))
+        };
+        let collections = match self.config.paths("collections_path") {
+            Some(paths) => paths.to_vec(),
+            None => ["~/.ansible/collections", "/usr/share/ansible/collections"].map(|path| self.expand(path)).to_vec(),
+        };
+        PythonSettings {
+            python: self.get("STEAD_PYTHON").map(PathBuf::from),
+            environment: self.variables.clone(),
+            folders: kinds.into_iter().flat_map(of_kind).collect(),
+            collections,
+            ..PythonSettings::default()
+        }
     }
 
     /// A variable that is set and not empty.

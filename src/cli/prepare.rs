@@ -11,6 +11,7 @@ use stead::inventory::{Inventory, InventorySettings};
 use stead::lab::{Lab, LabSettings};
 use stead::lint;
 use stead::playbook::{LoadSettings, Loader, Playbook, TagSelection, keywords};
+use stead::plugins::PythonPlugins;
 use stead::run::event::RunMode;
 use stead::run::settings::{RunSettings, Stop};
 use stead::run::state::{RunParts, RunState};
@@ -99,7 +100,12 @@ fn reading(
     let map = SourceMap::new(Arc::clone(&vault));
     let mut diagnostics = Diagnostics::default();
     let extra_vars = Arc::new(extra_vars(given, &map, &mut diagnostics));
-    let render_settings = RenderSettings { environment: environment.variables.clone(), base: directory.to_owned(), vault };
+    let render_settings = RenderSettings {
+        environment: environment.variables.clone(),
+        base: directory.to_owned(),
+        vault,
+        plugins: Some(Arc::new(PythonPlugins::new(environment.plugins()))),
+    };
     let renderer = Arc::new(Renderer::new(render_settings));
     let usual = ["~/.ansible/roles", "/usr/share/ansible/roles", "/etc/ansible/roles"];
     let mut roles_path = match environment.config.paths("roles_path") {

@@ -192,6 +192,7 @@ impl Loader {
             return;
         };
         stack.push(path.to_owned());
+        self.renderer.add_plugins_of(&parent(path));
         for node in list {
             let Some(map) = node.as_map() else {
                 diagnostics.push(

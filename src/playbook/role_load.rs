@@ -271,6 +271,9 @@ impl Loader {
             diagnostics
                 .push(Diagnostic::error("missing-role", format!("no role named `{name}`")).at(span, "named here").hint(hint));
         }
+        if let Some(path) = &found {
+            self.renderer().add_plugins_of(path);
+        }
         found
     }
 

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::filters::Filter;
+use super::plugins::Named;
 use super::tests::Test;
 use crate::vars::Value;
 
@@ -38,12 +39,12 @@ pub(super) enum ExprKind {
     },
     /// Without input: the text of a `{% filter %}` block.
     Filter {
-        filter: &'static Filter,
+        filter: Named<Filter>,
         input: Option<Box<Expr>>,
         args: Vec<Arg>,
     },
     Test {
-        test: &'static Test,
+        test: Named<Test>,
         input: Box<Expr>,
         args: Vec<Arg>,
     },

@@ -13,6 +13,7 @@ use minijinja::syntax::SyntaxConfig;
 
 use super::ast::{Arg, Comparison, Expr, ExprKind, For, Macro, Operator, Range, Stmt, Target, Template};
 use super::error::{TemplateError, TemplateErrorKind};
+use super::plugins::Known;
 use super::{FileOptions, filters, tests};
 use crate::source::suggest::did_you_mean;
 use crate::vars::Value;
@@ -30,7 +31,12 @@ pub(super) enum Backslash {
 }
 
 /// Compiles text with delimiters.
-pub(super) fn template(text: &str, options: &FileOptions, backslash: Backslash) -> Result<Template, CompileError> {
+pub(super) fn template(
+    text: &str,
+    options: &FileOptions,
+    backslash: Backslash,
+    known: Known<'_>,
+) -> Result<Template, CompileError> {
     let [block_start, block_end, variable_start, variable_end, comment_start, comment_end] = options.delimiters.clone();
     let syntax = SyntaxConfig::builder()
         .block_delimiters(block_start, block_end)
@@ -46,18 +52,18 @@ pub(super) fn template(text: &str, options: &FileOptions, backslash: Backslash) 
     let source = blanked.as_deref().unwrap_or(text);
     let tree = minijinja::machinery::parse(source, "template", syntax).map_err(|error| syntax_error(&error, source))?;
     let block_end = &options.delimiters[1];
-    let mut lowering = Lowering { text, backslash, newline: &options.newline_sequence, block_end, blocks: HashMap::new() };
+    let mut lowering = Lowering { text, backslash, newline: &options.newline_sequence, block_end, known, blocks: HashMap::new() };
     let parsed::Stmt::Template(root) = tree else { unreachable!("the parser's root is a template") };
     let body = lowering.body(&root.children)?;
     Ok(Template { body, blocks: lowering.blocks, start: 0 })
 }
 
 /// Compiles a bare expression.
-pub(super) fn expression(text: &str) -> Result<Expr, CompileError> {
+pub(super) fn expression(text: &str, known: Known<'_>) -> Result<Expr, CompileError> {
     let blanked = blank_backslashes(text);
     let source = blanked.as_deref().unwrap_or(text);
     let tree = minijinja::machinery::parse_expr(source).map_err(|error| syntax_error(&error, source))?;
-    Lowering { text, backslash: Backslash::Literal, newline: "\n", block_end: "%}", blocks: HashMap::new() }.expr(&tree)
+    Lowering { text, backslash: Backslash::Literal, newline: "\n", block_end: "%}", known, blocks: HashMap::new() }.expr(&tree)
 }
 
 fn syntax_error(error: &minijinja::Error, source: &str) -> CompileError {
@@ -90,6 +96,7 @@ struct Lowering<'t> {
     backslash: Backslash,
     newline: &'t str,
     block_end: &'t str,
+    known: Known<'t>,
     blocks: HashMap<Arc<str>, Arc<Vec<Stmt>>>,
 }
 
@@ -305,15 +312,11 @@ impl Lowering<'_> {
                 no: self.optional(cond.false_expr.as_ref())?,
             },
             parsed::Expr::Filter(filter) => {
-                let Some(found) = filters::find(filter.name) else {
-                    return Err((unknown_name("filter", filter.name, filters::names()), at));
-                };
+                let found = filters::named(filter.name, self.known).map_err(|error| (error, at))?;
                 ExprKind::Filter { filter: found, input: self.optional(filter.expr.as_ref())?, args: self.args(&filter.args)? }
             }
             parsed::Expr::Test(test) => {
-                let Some(found) = tests::find(test.name) else {
-                    return Err((unknown_name("test", test.name, tests::names()), at));
-                };
+                let found = tests::named(test.name, self.known).map_err(|error| (error, at))?;
                 ExprKind::Test { test: found, input: self.boxed(&test.expr)?, args: self.args(&test.args)? }
             }
             parsed::Expr::GetAttr(attr) => ExprKind::Attr(self.boxed(&attr.expr)?, attr.name.into()),
@@ -453,8 +456,9 @@ pub(super) fn unknown_name<'a>(what: &str, name: &str, known: impl Iterator<Item
     let short = name.rsplit('.').next().unwrap_or(name);
     match did_you_mean(short, known) {
         Some(hint) => error.hint(hint),
-        None if name.contains('.') && !name.starts_with("ansible.") => {
-            error.hint("only the filters, tests and lookups of ansible-core are built in so far")
+        None if name.split('.').count() > 2 && !name.starts_with("ansible.") => {
+            let collection = name.splitn(3, '.').take(2).collect::<Vec<_>>().join(".");
+            error.hint(format!("it belongs to the collection `{collection}`, which is not installed: `stead deps install`"))
         }
         None => error,
     }

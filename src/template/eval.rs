@@ -11,10 +11,11 @@ use super::exec::Piece;
 use super::filters::Filter;
 use super::inheritance::Blocks;
 use super::place::Place;
+use super::plugins::{Named, PluginKind};
 use super::runtime::Runtime;
 use super::tests::Test;
 use super::val::{Args, Res, Val};
-use super::{FileOptions, functions, methods, ops};
+use super::{FileOptions, functions, methods, ops, plugins};
 use crate::source::Span;
 use crate::vars::{Key, Value};
 
@@ -377,7 +378,11 @@ impl<'r> Interpreter<'r> {
     }
 
     /// Applies a filter.
-    pub(super) fn filter(&self, filter: &Filter, input: Val, mut args: Args, at: Range) -> Res {
+    pub(super) fn filter(&self, filter: &Named<Filter>, input: Val, mut args: Args, at: Range) -> Res {
+        let filter = match filter {
+            Named::Own(filter) => *filter,
+            Named::Plugin(name) => return self.plugin(PluginKind::Filter, name, input, args, at),
+        };
         if !filter.raw {
             if matches!(input, Val::Undefined(_) | Val::Unknown(_)) {
                 return Ok(input);
@@ -390,8 +395,30 @@ impl<'r> Interpreter<'r> {
         soften(result, &format!("the filter `{}`", filter.name), self.span(at))
     }
 
+    /// Applies a filter or asks a test of the project.
+    fn plugin(&self, kind: PluginKind, name: &str, input: Val, mut args: Args, at: Range) -> Res {
+        if matches!(input, Val::Undefined(_) | Val::Unknown(_)) {
+            return Ok(input);
+        }
+        if let Some(stopper) = args.stopper() {
+            return Ok(stopper);
+        }
+        let result = plugins::call(self, kind, name, Some(input), &mut args);
+        soften(result, &format!("the {} `{name}`", kind.word()), self.span(at))
+    }
+
     /// Asks a test.
-    pub(super) fn test(&self, test: &Test, input: Val, mut args: Args, at: Range) -> Res {
+    pub(super) fn test(&self, test: &Named<Test>, input: Val, mut args: Args, at: Range) -> Res {
+        let test = match test {
+            Named::Own(test) => *test,
+            Named::Plugin(name) => {
+                let holds = self.plugin(PluginKind::Test, name, input, args, at)?;
+                if matches!(holds, Val::Undefined(_) | Val::Unknown(_)) {
+                    return Ok(holds);
+                }
+                return self.runtime.truth(&holds).map(Val::Bool);
+            }
+        };
         if !test.raw {
             if matches!(input, Val::Undefined(_) | Val::Unknown(_)) {
                 return Ok(input);

@@ -4,20 +4,21 @@ use super::FileOptions;
 use super::ast::Template;
 use super::compile::{self, Backslash, CompileError};
 use super::error::{TemplateError, TemplateErrorKind};
+use super::plugins::Known;
 
 const MARK: &str = "#jinja2:";
 
 /// Compiles a template file; a `#jinja2:` line is honoured and is not part of the result.
-pub(super) fn compile(text: &str, options: &FileOptions) -> Result<Template, CompileError> {
+pub(super) fn compile(text: &str, options: &FileOptions, known: Known<'_>) -> Result<Template, CompileError> {
     let Some(rest) = text.strip_prefix(MARK) else {
-        return compile::template(text, options, Backslash::Escape);
+        return compile::template(text, options, Backslash::Escape, known);
     };
     let end = rest.find('\n').map_or(text.len(), |at| MARK.len() + at + 1);
     let mut options = options.clone();
     for setting in text[MARK.len()..end].trim().split(',') {
         set(&mut options, setting).map_err(|error| (error, (0, end as u32)))?;
     }
-    let template = compile::template(&text[end..], &options, Backslash::Escape)
+    let template = compile::template(&text[end..], &options, Backslash::Escape, known)
         .map_err(|(error, (from, to))| (error, (from + end as u32, to + end as u32)))?;
     Ok(Template { start: end as u32, ..template })
 }

@@ -30,6 +30,7 @@ mod methods;
 mod objects;
 mod ops;
 mod place;
+mod plugins;
 mod reads;
 mod refs;
 mod regex_syntax;
@@ -49,6 +50,7 @@ mod yaml;
 
 pub use error::{TemplateError, TemplateErrorKind};
 pub use lookups::matches_glob;
+pub use plugins::{PluginCall, PluginError, PluginKind, PluginVariables, Plugins};
 pub use reads::Read;
 pub use refs::{Need, refs};
 pub use renderer::{RenderSettings, Renderer};

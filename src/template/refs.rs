@@ -4,6 +4,7 @@ use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 
 use super::ast::{Arg, Expr, ExprKind, Macro, Range, Stmt, Target, Template};
+use super::plugins::{Known, Named};
 use super::{FileOptions, compile};
 
 /// How much depends on a variable.
@@ -30,9 +31,10 @@ pub(super) struct Read {
 /// too. Text that does not parse reads nothing: checking says why.
 pub fn refs(text: &str, bare: bool) -> BTreeSet<String> {
     let reads = if bare {
-        compile::expression(text).map(|expr| of_expression(&expr))
+        compile::expression(text, Known::Anything).map(|expr| of_expression(&expr))
     } else if super::has_template(text) {
-        compile::template(text, &FileOptions::default(), compile::Backslash::Literal).map(|template| of_template(&template))
+        compile::template(text, &FileOptions::default(), compile::Backslash::Literal, Known::Anything)
+            .map(|template| of_template(&template))
     } else {
         return BTreeSet::new();
     };
@@ -251,7 +253,11 @@ impl Reader {
                 self.perhaps(|reader| [Some(yes), no.as_ref()].into_iter().flatten().for_each(|branch| reader.expr(branch)));
             }
             ExprKind::Filter { filter, input, args } => {
-                let has_default = matches!(filter.name, "default" | "d");
+                let name = match filter {
+                    Named::Own(filter) => filter.name,
+                    Named::Plugin(_) => "",
+                };
+                let has_default = matches!(name, "default" | "d");
                 if let Some(input) = input {
                     if has_default {
                         self.guarded(|reader| reader.expr(input));
@@ -259,14 +265,14 @@ impl Reader {
                         self.expr(input);
                     }
                 }
-                if has_default || filter.name == "ternary" {
+                if has_default || name == "ternary" {
                     self.perhaps(|reader| reader.args(args));
                 } else {
                     self.args(args);
                 }
             }
             ExprKind::Test { test, input, args } => {
-                if matches!(test.name, "defined" | "undefined") {
+                if matches!(test, Named::Own(test) if matches!(test.name, "defined" | "undefined")) {
                     self.guarded(|reader| reader.expr(input));
                 } else {
                     self.expr(input);
@@ -366,12 +372,12 @@ mod tests {
             ("a if b else c", &[("b", Certain), ("a", Perhaps), ("c", Perhaps)]),
             ("(a | map('x', y)) ~ vars['z']", &[("a", Certain), ("y", Certain), ("vars", Certain), ("z", Guarded)]),
         ] {
-            let found = of_expression(&compile::expression(text).unwrap());
+            let found = of_expression(&compile::expression(text, Known::Anything).unwrap());
             let found: Vec<_> = found.iter().map(|read| (&*read.name, read.need)).collect();
             assert_eq!(found, needs, "{text}");
         }
         let template = "{% for x in xs %}{{ y }}{% endfor %}{% if a %}{{ b }}{% endif %}{{ c }}";
-        let template = compile::template(template, &FileOptions::default(), compile::Backslash::Escape).unwrap();
+        let template = compile::template(template, &FileOptions::default(), compile::Backslash::Escape, Known::Anything).unwrap();
         let found: Vec<_> = of_template(&template).iter().map(|read| (read.name.to_string(), read.need)).collect();
         let expected = [("xs", Certain), ("y", Perhaps), ("a", Certain), ("b", Perhaps), ("c", Certain)];
         assert_eq!(found, expected.map(|(name, need)| (name.to_owned(), need)));

@@ -9,6 +9,7 @@ use super::compile::{self, Backslash, CompileError};
 use super::error::{Fault, TemplateError, TemplateErrorKind};
 use super::eval::{Home, Interpreter};
 use super::place::Place;
+use super::plugins::{Known, Plugins};
 use super::regexes::Patterns;
 use super::runtime::Runtime;
 use super::val::{Res, Val};
@@ -26,6 +27,8 @@ pub struct RenderSettings {
     pub base: PathBuf,
     /// What opens encrypted values and files.
     pub vault: Arc<Vault>,
+    /// Runs filters, tests and lookups that projects bring along.
+    pub plugins: Option<Arc<dyn Plugins>>,
 }
 
 /// Compiled templates of one kind are dropped together when there are more than this.
@@ -53,11 +56,16 @@ struct KnownFile {
 impl Shared {
     /// Compiled text of a playbook or inventory.
     pub(super) fn value_template(&self, text: &str) -> Result<Arc<Template>, CompileError> {
-        kept(&self.values, text, || compile::template(text, &FileOptions::default(), Backslash::Literal))
+        kept(&self.values, text, || compile::template(text, &FileOptions::default(), Backslash::Literal, self.known()))
     }
 
     pub(super) fn expression(&self, text: &str) -> Result<Arc<Expr>, CompileError> {
-        kept(&self.expressions, text, || compile::expression(text))
+        kept(&self.expressions, text, || compile::expression(text, self.known()))
+    }
+
+    /// Who knows names of plugins.
+    pub(super) fn known(&self) -> Known<'_> {
+        Known::Only(self.settings.plugins.as_deref())
     }
 
     /// Compiled file of templates; `#jinja2:` lines are honoured. `known` is its entry in the
@@ -81,8 +89,8 @@ impl Shared {
             }
         }
         let file = known.unwrap_or_else(|| map.add(path, Arc::clone(&text)));
-        let template =
-            super::header::compile(&text, options).map_err(|error| Place::File { file, start: 0 }.template_error(error))?;
+        let template = super::header::compile(&text, options, self.known())
+            .map_err(|error| Place::File { file, start: 0 }.template_error(error))?;
         let template = Arc::new(template);
         let entry = KnownFile { file, text, options: options.clone(), template: Arc::clone(&template) };
         let mut files = self.files.lock().expect("no thread panics while it holds this");
@@ -121,6 +129,13 @@ impl Renderer {
     /// A renderer for one run.
     pub fn new(settings: RenderSettings) -> Self {
         Self { shared: Arc::new(Shared { settings, ..Shared::default() }) }
+    }
+
+    /// Looks for plugins beside a playbook or in a role, from now on.
+    pub fn add_plugins_of(&self, directory: &Path) {
+        if let Some(plugins) = &self.shared.settings.plugins {
+            plugins.add_directory(directory);
+        }
     }
 
     fn runtime(&self, scope: &Scope) -> Runtime {

@@ -6,8 +6,9 @@ use std::path::Path;
 use std::sync::OnceLock;
 
 use super::ast::Operator;
-use super::error::{Fault, fail};
+use super::error::{Fault, TemplateError, fail};
 use super::eval::Interpreter;
+use super::plugins::{Known, Named, PluginKind};
 use super::regexes::{self, Anchor, Flags};
 use super::runtime::{Number, Runtime, number};
 use super::val::{Args, Res, Val};
@@ -29,6 +30,11 @@ pub(super) fn find(name: &str) -> Option<&'static Test> {
     static KNOWN: OnceLock<HashMap<&'static str, &'static Test>> = OnceLock::new();
     let known = KNOWN.get_or_init(|| TESTS.iter().map(|test| (test.name, test)).collect());
     known.get(filters::short_name(name)).copied()
+}
+
+/// What a test's name stands for.
+pub(super) fn named(name: &str, known: Known<'_>) -> Result<Named<Test>, TemplateError> {
+    find(name).map_or_else(|| known.plugin(PluginKind::Test, name, names()), |found| Ok(Named::Own(found)))
 }
 
 /// All names.

@@ -15,7 +15,7 @@ import sys
 from collections.abc import Mapping
 
 from ansible.parsing.dataloader import DataLoader
-from ansible.plugins.loader import init_plugin_loader
+from ansible.plugins.loader import filter_loader, init_plugin_loader, lookup_loader, test_loader
 from ansible.template import Templar, trust_as_template
 
 
@@ -76,7 +76,11 @@ def main():
     request = json.load(sys.stdin)
     answers_to = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # Warnings of Ansible are not answers.
-    init_plugin_loader([])
+    init_plugin_loader([os.path.join(request["directory"], "collections")])
+    for kind, known in (("filter", filter_loader), ("test", test_loader), ("lookup", lookup_loader)):
+        folder = os.path.join(request["directory"], f"{kind}_plugins")
+        if os.path.isdir(folder):
+            known.add_directory(folder)
     loader = DataLoader()
     loader.set_basedir(request["directory"])
     variables = {}

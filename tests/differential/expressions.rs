@@ -3,7 +3,8 @@
 //! The recorded answers are compared always. Where ansible-core is installed they are compared with
 //! it too; `STEAD_BLESS=1` writes its answers into the files.
 //!
-//! A file has sections: `=== vars` (YAML), `=== file PATH`, `=== needs PYTHON-MODULE`, `=== cases` (the
+//! A file has sections: `=== vars` (YAML), `=== file PATH`, `=== needs PYTHON-MODULE`,
+//! `=== plugins python` or `=== plugins ansible-core`, `=== cases` (the
 //! first, if none is named).
 //! A case is a template on one line (`⏎` is a newline); `? ` makes it a condition, `| ` before every
 //! line of it a template file. Below stand the answer of ansible-core (`  => JSON`, or
@@ -18,8 +19,9 @@ use std::sync::Arc;
 use std::thread;
 
 use serde_json::{Value as Json, json};
+use stead::plugins::{PythonPlugins, PythonSettings};
 use stead::source::{Node, NodeValue, SourceMap, Span, Style, yaml};
-use stead::template::{FileOptions, RenderSettings, Renderer, TemplateError, TemplateErrorKind, Truth};
+use stead::template::{FileOptions, Plugins, RenderSettings, Renderer, TemplateError, TemplateErrorKind, Truth};
 use stead::vars::{Definition, Key, Layer, Origin, Precedence, Scope, Value, Variable, Variables};
 
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -45,6 +47,8 @@ struct Suite {
     name: String,
     /// What the Python of ansible-core must have besides.
     needs: Option<String>,
+    /// The Python that plugins need: `python`, or that of `ansible-core`.
+    plugins: Option<String>,
     vars: String,
     files: Vec<(String, String)>,
     cases: Vec<Case>,
@@ -70,6 +74,8 @@ impl Suite {
                 name.clone_into(&mut section);
                 if let Some(module) = name.strip_prefix("needs ") {
                     suite.needs = Some(module.to_owned());
+                } else if let Some(python) = name.strip_prefix("plugins ") {
+                    suite.plugins = Some(python.to_owned());
                 } else if let Some(path) = name.strip_prefix("file ") {
                     suite.files.push((path.to_owned(), String::new()));
                 }
@@ -136,8 +142,34 @@ impl Suite {
         directory
     }
 
-    /// stead's answers.
-    fn answers(&self, directory: &Path) -> Vec<String> {
+    /// What runs plugins for stead; the error says what is missing for that.
+    fn plugins(&self) -> Result<Option<Arc<dyn Plugins>>, &'static str> {
+        let python = match self.plugins.as_deref() {
+            None => return Ok(None),
+            Some("python") => {
+                let path = env::var("PATH").unwrap_or_default();
+                let found = env::split_paths(&path).map(|folder| folder.join("python3")).find(|python| python.exists());
+                found.ok_or("there is no `python3`")?
+            }
+            Some(_) => {
+                crate::ansible::programs("plugins that use ansible-core").ok_or("there is no ansible-core")?.join("python")
+            }
+        };
+        let variables = environment().into_iter().chain([("PATH", env!("PATH"))]);
+        let environment = variables.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+        let settings = PythonSettings { python: Some(python), environment, ..PythonSettings::default() };
+        Ok(Some(Arc::new(PythonPlugins::new(settings))))
+    }
+
+    /// stead's answers; none where something is missing for plugins.
+    fn answers(&self, directory: &Path) -> Option<Vec<String>> {
+        let plugins = match self.plugins() {
+            Ok(plugins) => plugins,
+            Err(missing) => {
+                skip(&format!("expressions of {}", self.name), missing);
+                return None;
+            }
+        };
         let map = SourceMap::default();
         let mut scope = Scope { search: vec![directory.to_owned()].into(), ..Scope::default() };
         let common = fs::read_to_string(folder().join("vars.yml")).unwrap();
@@ -145,9 +177,11 @@ impl Suite {
             scope.push(Layer { precedence, variables: Arc::new(variables(&map, text)) });
         }
         let environment = environment().into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
-        let settings = RenderSettings { environment, base: directory.to_owned(), ..RenderSettings::default() };
+        let settings = RenderSettings { environment, base: directory.to_owned(), plugins, ..RenderSettings::default() };
         let renderer = Renderer::new(settings);
-        self.cases
+        renderer.add_plugins_of(directory);
+        let answers = self
+            .cases
             .iter()
             .map(|case| {
                 let result = match case.kind {
@@ -167,7 +201,8 @@ impl Suite {
                     Err(error) => format!("error {}: {}", class(&error), error.message),
                 }
             })
-            .collect()
+            .collect();
+        Some(answers)
     }
 
     /// What ansible-core says today; none where its Python lacks something.
@@ -346,7 +381,8 @@ fn expressions_come_out_as_recorded() {
     let suites = suites();
     let wrong: Vec<String> = each(&suites, |_, suite| {
         let directory = suite.directory();
-        let answers = without(directory.path(), suite.answers(directory.path()));
+        let Some(answers) = suite.answers(directory.path()) else { return Vec::new() };
+        let answers = without(directory.path(), answers);
         let mut wrong = Vec::new();
         for (case, found) in suite.cases.iter().zip(answers) {
             let Some(recorded) = &case.expected else {

@@ -1,7 +1,7 @@
 //! Filters about what a value is: `default`, `mandatory`, `bool`, `ternary`, `type_debug` ...
 
 use super::{Filter, filter, flag, raw, text};
-use crate::template::error::{TemplateError, TemplateErrorKind};
+use crate::template::error::TemplateError;
 use crate::template::eval::Interpreter;
 use crate::template::val::{Args, Res, Val};
 
@@ -21,16 +21,7 @@ pub(super) const FILTERS: &[Filter] = &[
         input => Ok(Val::str(input.type_name())),
     }),
     raw("undef", |_, input, _| Ok(input)),
-    filter("json_query", |_, _, _| Err(community("json_query", "community.general"))),
-    filter("ipaddr", |_, _, _| Err(community("ipaddr", "ansible.utils"))),
-    filter("ipwrap", |_, _, _| Err(community("ipwrap", "ansible.utils"))),
-    filter("version_sort", |_, _, _| Err(community("version_sort", "community.general"))),
 ];
-
-fn community(name: &str, collection: &str) -> crate::template::error::Fault {
-    let message = format!("`{name}` comes from the collection `{collection}`, which is not built in yet");
-    TemplateError::new(TemplateErrorKind::UnknownName, message).into()
-}
 
 fn default(it: &Interpreter<'_>, input: Val, args: &mut Args) -> Res {
     let value = args.next("default_value").unwrap_or_else(|| Val::str(""));

@@ -19,8 +19,9 @@ pub(super) mod vault;
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 
-use super::error::fail;
+use super::error::{TemplateError, fail};
 use super::eval::Interpreter;
+use super::plugins::{Known, Named, PluginKind};
 use super::runtime::{Number, Runtime, number};
 use super::val::{Args, Res, Val};
 
@@ -73,6 +74,38 @@ pub(super) fn find(name: &str) -> Option<&'static Filter> {
     let known = KNOWN.get_or_init(|| FAMILIES.into_iter().flatten().map(|filter| (filter.name, filter)).collect());
     known.get(short_name(name)).copied()
 }
+
+/// What a filter's name stands for.
+pub(super) fn named(name: &str, known: Known<'_>) -> Result<Named<Filter>, TemplateError> {
+    if let Some(found) = find(name) {
+        return Ok(Named::Own(found));
+    }
+    let Some((_, collection)) = ELSEWHERE.iter().find(|(own, _)| *own == name) else {
+        return known.plugin(PluginKind::Filter, name, names());
+    };
+    let full = format!("{collection}.{name}");
+    match known.plugin(PluginKind::Filter, &full, std::iter::empty()) {
+        Ok(named) => Ok(named),
+        // The project may have one of the same name.
+        Err(error) => known.plugin(PluginKind::Filter, name, std::iter::empty()).map_err(|_| error),
+    }
+}
+
+/// Filters that older playbooks call by short names, and the collections that have them.
+const ELSEWHERE: &[(&str, &str)] = &[
+    ("json_query", "community.general"),
+    ("version_sort", "community.general"),
+    ("ipaddr", "ansible.utils"),
+    ("ipwrap", "ansible.utils"),
+    ("ipv4", "ansible.utils"),
+    ("ipv6", "ansible.utils"),
+    ("ipsubnet", "ansible.utils"),
+    ("ipmath", "ansible.utils"),
+    ("nthhost", "ansible.utils"),
+    ("hwaddr", "ansible.utils"),
+    ("parse_cli", "ansible.netcommon"),
+    ("parse_xml", "ansible.netcommon"),
+];
 
 /// All names.
 pub(super) fn names() -> impl Iterator<Item = &'static str> {

@@ -2,7 +2,6 @@
 
 use super::lists::at_path;
 use super::{Filter, filter};
-use crate::template::compile::unknown_name;
 use crate::template::error::{Fault, fail};
 use crate::template::eval::Interpreter;
 use crate::template::tests;
@@ -31,9 +30,9 @@ fn map(it: &Interpreter<'_>, input: Val, args: &mut Args) -> Res {
         return Ok(Val::list(items.iter().map(pick).collect::<Res<_>>()?));
     }
     let name = runtime.string(&args.required("filter")?)?;
-    let Some(found) = super::find(&name) else { return Err(unknown_name("filter", &name, super::names()).into()) };
+    let found = super::named(&name, runtime.shared.known())?;
     let (plain, named) = (args.rest(), args.rest_named());
-    let apply = |item: Val| it.filter(found, item, Args::new(plain.clone(), named.clone()), (0, 0));
+    let apply = |item: Val| it.filter(&found, item, Args::new(plain.clone(), named.clone()), (0, 0));
     Ok(Val::list(items.into_iter().map(apply).collect::<Res<_>>().map_err(unplaced)?))
 }
 
@@ -55,7 +54,7 @@ fn select(it: &Interpreter<'_>, input: &Val, args: &mut Args, wanted: bool, by_a
     let test = match args.next("test") {
         Some(name) => {
             let name = runtime.string(&name)?;
-            Some(tests::find(&name).ok_or_else(|| Fault::from(unknown_name("test", &name, tests::names())))?)
+            Some(tests::named(&name, runtime.shared.known())?)
         }
         None => None,
     };
@@ -69,7 +68,7 @@ fn select(it: &Interpreter<'_>, input: &Val, args: &mut Args, wanted: bool, by_a
             Some(attribute) => at_path(runtime, &item, attribute)?,
             None => item.clone(),
         };
-        let holds = match test {
+        let holds = match &test {
             Some(test) => it.test(test, value, Args::new(plain.clone(), named.clone()), (0, 0)).map_err(unplaced)?,
             None => value,
         };

@@ -8,10 +8,10 @@ mod tables;
 
 use std::path::PathBuf;
 
-use super::compile::unknown_name;
 use super::error::{Fault, fail};
 use super::eval::Interpreter;
 use super::filters::short_name;
+use super::plugins::{self, Named, PluginKind};
 use super::val::{Args, Res, Val};
 
 pub use files::matches_glob;
@@ -20,6 +20,7 @@ pub use files::matches_glob;
 pub(super) type Run = fn(&Interpreter<'_>, Vec<Val>, &mut Args) -> Res<Vec<Val>>;
 
 /// A lookup.
+#[derive(Debug)]
 pub(super) struct Lookup {
     name: &'static str,
     run: Run,
@@ -45,12 +46,24 @@ pub(super) fn call(it: &Interpreter<'_>, args: &mut Args, wants_list: bool) -> R
     if !matches!(&*errors, "strict" | "warn" | "ignore") {
         return Err(fail(format!("`errors` is strict, warn or ignore, not `{errors}`")));
     }
-    let Some(found) = find(&name) else {
-        let known = FAMILIES.into_iter().flatten().map(|lookup| lookup.name);
-        return Err(unknown_name("lookup", &name, known).into());
+    let found = match find(&name) {
+        Some(found) => Named::Own(found),
+        None => {
+            let own = FAMILIES.into_iter().flatten().map(|lookup| lookup.name);
+            runtime.shared.known().plugin(PluginKind::Lookup, &name, own)?
+        }
     };
-    let terms = args.rest();
-    let result = runtime.deeper(|| (found.run)(it, terms, args)).and_then(|found| args.finish().map(|()| found));
+    let result = match &found {
+        Named::Own(found) => {
+            let terms = args.rest();
+            runtime.deeper(|| (found.run)(it, terms, args)).and_then(|found| args.finish().map(|()| found))
+        }
+        // `wantlist` and `errors` are taken from the arguments above.
+        Named::Plugin(name) => plugins::call(it, PluginKind::Lookup, name, None, args).and_then(|found| {
+            runtime.solid(&found)?;
+            if found.is_list() { runtime.items(&found) } else { Ok(vec![found]) }
+        }),
+    };
     let found = match result {
         Ok(found) => found,
         Err(Fault::Error(_)) if &*errors != "strict" => {
@@ -59,7 +72,9 @@ pub(super) fn call(it: &Interpreter<'_>, args: &mut Args, wants_list: bool) -> R
         }
         Err(Fault::Error(mut error)) => {
             if error.span.is_none() {
-                error.message = format!("the lookup `{}`: {}", found.name, error.message);
+                if let Named::Own(found) = &found {
+                    error.message = format!("the lookup `{}`: {}", found.name, error.message);
+                }
             }
             return Err(Fault::Error(error));
         }
