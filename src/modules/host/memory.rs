@@ -10,8 +10,9 @@ use super::digest::digest_bytes;
 use super::paths::{Last, resolve};
 use super::{
     Attributes, CommandLine, Effect, FileKind, FileStat, FileWrite, Group, Host, Inspect, Output, Package, ServiceManager,
-    Source, Unit, User, default_file_mode,
+    Source, Thing, Unit, User, default_file_mode,
 };
+use crate::change::ResourceId;
 use crate::outcome::Failure;
 
 /// What stands behind one or more names.
@@ -52,6 +53,8 @@ pub struct MemoryHost {
     pub packages: BTreeMap<String, Package>,
     /// Units by full name.
     pub units: BTreeMap<String, Unit>,
+    /// What commands made of things that only their tools know.
+    pub things: BTreeMap<ResourceId, Thing>,
     /// Content that is offered by digest.
     pub blobs: BTreeMap<String, Vec<u8>>,
     /// Answers to commands; a last word `*` stands for any further words.
@@ -79,6 +82,7 @@ impl Default for MemoryHost {
             groups: BTreeMap::new(),
             packages: BTreeMap::new(),
             units: BTreeMap::new(),
+            things: BTreeMap::new(),
             blobs: BTreeMap::new(),
             answers: Vec::new(),
             ran: Vec::new(),
@@ -343,6 +347,9 @@ impl MemoryHost {
                 }
             }
             Effect::PackageLists => {}
+            Effect::Thing(id, thing) => {
+                self.things.insert(id.clone(), thing.clone());
+            }
         }
         Ok(())
     }
@@ -440,6 +447,10 @@ impl Inspect for MemoryHost {
     fn unit(&self, name: &str) -> Result<Unit, Failure> {
         let full = super::unit_name(name);
         Ok(self.units.get(&full).cloned().unwrap_or_else(|| super::no_unit(&full)))
+    }
+
+    fn thing(&self, id: &ResourceId) -> Option<Thing> {
+        self.things.get(id).cloned()
     }
 
     fn service_manager(&self) -> ServiceManager {

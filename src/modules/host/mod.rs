@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::change::ResourceId;
 use crate::outcome::Failure;
 
 mod accounts;
@@ -245,6 +246,18 @@ pub enum Effect {
     NoPath(PathBuf),
     /// Package lists were refreshed.
     PackageLists,
+    /// A thing that only a tool on the host knows (a Python package, a snap, a database) is like
+    /// this afterwards.
+    Thing(ResourceId, Thing),
+}
+
+/// What a plan says of a thing that only a tool on the host knows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Thing {
+    /// It would not be there.
+    Gone,
+    /// It would be there; what its module has to know of it (a version, a value).
+    There(String),
 }
 
 /// Size of a file system, as `statvfs` has it.
@@ -335,6 +348,12 @@ pub trait Inspect {
     fn package(&self, name: &str) -> Result<Option<Package>, Failure>;
     /// A unit with its state; `Unit::exists` is false where there is none.
     fn unit(&self, name: &str) -> Result<Unit, Failure>;
+    /// What earlier tasks of a plan would have made of a thing that only a tool knows; `None` where
+    /// the tool itself has to be asked, as always on a real host.
+    fn thing(&self, id: &ResourceId) -> Option<Thing> {
+        let _ = id;
+        None
+    }
     /// Which service manager runs the host.
     fn service_manager(&self) -> ServiceManager;
     /// Content that the controller offered by digest; fetched when it is first asked for.

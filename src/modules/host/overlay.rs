@@ -10,8 +10,9 @@ use super::digest::digest_bytes;
 use super::paths::{Last, resolve};
 use super::{
     Attributes, CommandLine, Effect, FileKind, FileStat, FileWrite, Group, Host, Inspect, Output, Package, ServiceManager,
-    Source, Unit, User, access_by_mode, default_file_mode, no_algorithm, too_large,
+    Source, Thing, Unit, User, access_by_mode, default_file_mode, no_algorithm, too_large,
 };
+use crate::change::ResourceId;
 use crate::outcome::Failure;
 
 /// Where the content of a recorded file is.
@@ -45,6 +46,7 @@ pub struct Overlay<B: Inspect> {
     groups: BTreeMap<String, Option<Group>>,
     packages: BTreeMap<String, Option<Package>>,
     units: BTreeMap<String, Unit>,
+    things: BTreeMap<ResourceId, Thing>,
     next_inode: u64,
 }
 
@@ -61,6 +63,7 @@ impl<B: Inspect> Overlay<B> {
             groups: BTreeMap::new(),
             packages: BTreeMap::new(),
             units: BTreeMap::new(),
+            things: BTreeMap::new(),
             next_inode: FIRST_INODE,
         }
     }
@@ -248,6 +251,9 @@ impl<B: Inspect> Overlay<B> {
                 }
             }
             Effect::PackageLists => {}
+            Effect::Thing(id, thing) => {
+                self.things.insert(id.clone(), thing.clone());
+            }
         }
         Ok(())
     }
@@ -386,6 +392,10 @@ impl<B: Inspect> Inspect for Overlay<B> {
             unit.properties.extend(assumed.map(|(name, value)| (name.to_owned(), value.to_owned())));
         }
         Ok(unit)
+    }
+
+    fn thing(&self, id: &ResourceId) -> Option<Thing> {
+        self.things.get(id).cloned().or_else(|| self.below.thing(id))
     }
 
     fn service_manager(&self) -> ServiceManager {
