@@ -5,6 +5,8 @@
 //! (```` ```plan ````, ```` ```apply ````, ```` ```again ````). The engine runs with its real wire protocol against hosts in memory.
 //! `STEAD_BLESS=1 cargo test --test scenarios` writes down what is said now.
 
+mod pages;
+
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
@@ -14,7 +16,7 @@ use stead::inventory::{Inventory, InventorySettings};
 use stead::lint;
 use stead::playbook::{LoadSettings, Loader, TagSelection};
 use stead::run::event::{Event, EventSink, RunMode};
-use stead::run::settings::{RunSettings, Stop};
+use stead::run::settings::{Language, RunSettings, Stop};
 use stead::run::state::{RunParts, RunState};
 use stead::session::SessionSettings;
 use stead::session::memory::World;
@@ -22,6 +24,8 @@ use stead::source::{Diagnostics, SourceMap, render};
 use stead::template::{RenderSettings, Renderer};
 use stead::vars::Variables;
 use stead_modules::host::memory::MemoryHost;
+
+use pages::blocks;
 
 /// A host with what every Debian host has.
 fn usual_host() -> MemoryHost {
@@ -92,29 +96,6 @@ fn short(value: &serde_json::Value) -> String {
     }
 }
 
-/// One fenced block: its words after the fence, and its text.
-struct Block {
-    words: Vec<String>,
-    text: String,
-    /// Byte range of the text in the page.
-    at: std::ops::Range<usize>,
-}
-
-fn blocks(page: &str) -> Vec<Block> {
-    let (mut blocks, mut open, mut offset): (Vec<Block>, Option<(Vec<String>, usize)>, usize) = (Vec::new(), None, 0);
-    for line in page.split_inclusive('\n') {
-        if let Some(rest) = line.strip_prefix("```") {
-            match open.take() {
-                None => open = Some((rest.split_whitespace().map(str::to_owned).collect(), offset + line.len())),
-                Some((words, start)) => blocks.push(Block { words, text: page[start..offset].to_owned(), at: start..offset }),
-            }
-        }
-        offset += line.len();
-    }
-    assert!(open.is_none(), "a block is not closed");
-    blocks
-}
-
 fn run(directory: &Path, world: &World, mode: RunMode) -> String {
     let map = SourceMap::default();
     let renderer = Arc::new(Renderer::new(RenderSettings { base: directory.to_owned(), ..RenderSettings::default() }));
@@ -153,12 +134,14 @@ fn run(directory: &Path, world: &World, mode: RunMode) -> String {
         lock_wait: 0,
         owner: "test".into(),
         session: Arc::new(SessionSettings { memory: world.clone(), ..SessionSettings::default() }),
+        language: Language::default(),
     };
     let parts = RunParts {
         settings,
         loader,
         renderer,
         inventory: Arc::new(inventory),
+        reload: None,
         stop: Stop::default(),
         sink: Box::new(lines.clone()),
     };

@@ -30,7 +30,12 @@ pub(super) fn run(context: &ActionContext<'_>) -> Result<Done, ActionError> {
         let span = context.action.option("var").map_or(context.action.span, |node| node.span);
         let value = match context.renderer.expression(&var, span, context.scope) {
             Ok(value) => value,
-            Err(error) if error.kind == TemplateErrorKind::Undefined => Value::from("VARIABLE IS NOT DEFINED!"),
+            // As Ansible shows it.
+            Err(error) if error.kind == TemplateErrorKind::Undefined => {
+                let is_name = var.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+                let why = if is_name { format!("'{var}' is undefined") } else { error.message };
+                Value::from(format!("<< error 1 - {why} >>"))
+            }
             Err(error) => return Err(ActionError::Template(error, span)),
         };
         (var, value)

@@ -5,7 +5,7 @@ use stead_modules::args;
 args! {
     /// Tells the engine to do something: run the notified handlers, end a play or a host, forget facts.
     pub struct MetaArgs {
-        /// `flush_handlers`, `end_play`, `end_host`, `end_batch`, `clear_facts`, `clear_host_errors`, `reset_connection` or `noop`.
+        /// `flush_handlers`, `end_play`, `end_batch`, `end_host`, `end_role`, `clear_facts`, `clear_host_errors`, `refresh_inventory`, `reset_connection` or `noop`.
         _raw_params ("free_form"): Option<String>,
     }
 }
@@ -37,9 +37,9 @@ args! {
         apply: Option<serde_json::Map<String, serde_json::Value>>,
         /// Later tasks see the role's defaults and variables.
         public: bool = false,
-        /// The role may run more than once.
+        /// The role runs even on hosts that have run it already.
         allow_duplicates: bool = true,
-        /// Check the role's argument specification. There is no such check here: false is the only value with an effect.
+        /// Check the role's arguments against its specification.
         rolespec_validate: bool = true,
     }
 }

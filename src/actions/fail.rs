@@ -13,5 +13,9 @@ args! {
 }
 
 pub(super) fn run(context: &ActionContext<'_>) -> Done {
-    Done::failed(context.text("msg").unwrap_or_else(|| "Failed as requested from task".to_owned()))
+    let Some(text) = context.text("msg") else { return Done::failed("Failed as requested from task") };
+    let mut done = Done::failed(text);
+    // The result keeps what was given: a list stays a list.
+    done.result.extend(context.options.get("msg").map(|value| ("msg".into(), value.clone())));
+    done
 }

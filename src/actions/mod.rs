@@ -20,6 +20,7 @@ use crate::source::{SourceMap, Span};
 use crate::template::{Renderer, TemplateError};
 use crate::vars::{Map, Scope, Value};
 
+pub mod argument_spec;
 pub mod assert;
 pub mod copy;
 pub mod debug;
@@ -27,6 +28,7 @@ pub mod engine;
 pub mod fail;
 pub mod fetch;
 pub mod include_vars;
+pub mod inventory;
 pub mod pause;
 pub mod raw;
 pub mod script;
@@ -52,8 +54,12 @@ pub struct Done {
     pub hint: Option<String>,
     /// Variables to be set on the host, as `set_fact` does.
     pub set: Vec<(Arc<str>, Value)>,
+    /// They are facts too, and outlive the run where facts do (`cacheable`).
+    pub cacheable: bool,
     /// Files of variables that were read (`include_vars`).
     pub included: Option<Arc<crate::vars::Variables>>,
+    /// What is added to the inventory.
+    pub added: Option<inventory::Addition>,
 }
 
 impl Done {
@@ -68,7 +74,9 @@ impl Done {
             message: None,
             hint: None,
             set: Vec::new(),
+            cacheable: false,
             included: None,
+            added: None,
         }
     }
 
@@ -102,7 +110,9 @@ impl From<Outcome> for Done {
             message,
             hint: None,
             set: Vec::new(),
+            cacheable: false,
             included: None,
+            added: None,
         }
     }
 }
@@ -288,24 +298,40 @@ fn digest(path: &Path) -> std::io::Result<String> {
 pub fn is_action(module: &str) -> bool {
     matches!(
         module,
-        "assert" | "copy" | "debug" | "fail" | "fetch" | "include_vars" | "pause" | "raw" | "script" | "set_fact" | "template"
+        "add_host"
+            | "assert"
+            | "copy"
+            | "debug"
+            | "fail"
+            | "fetch"
+            | "group_by"
+            | "include_vars"
+            | "pause"
+            | "raw"
+            | "script"
+            | "set_fact"
+            | "template"
+            | "validate_argument_spec"
     )
 }
 
 /// Runs the action of this module.
 pub async fn run(module: &str, context: &ActionContext<'_>) -> Result<Done, ActionError> {
     match module {
+        "add_host" => Ok(inventory::add_host(context)),
         "assert" => assert::run(context),
         "copy" => copy::run(context).await,
         "debug" => debug::run(context),
         "fail" => Ok(fail::run(context)),
         "fetch" => fetch::run(context).await,
+        "group_by" => Ok(inventory::group_by(context)),
         "include_vars" => Ok(include_vars::run(context)),
         "pause" => pause::run(context).await,
         "raw" => raw::run(context).await,
         "script" => script::run(context).await,
         "set_fact" => Ok(set_fact::run(context)),
         "template" => template::run(context).await,
+        "validate_argument_spec" => argument_spec::run(context),
         other => unreachable!("`{other}` is not an action; `is_action` said it was"),
     }
 }
@@ -334,8 +360,10 @@ fn entry<A: Arguments>(name: &'static str, performer: Performer) -> Entry {
 }
 
 /// Modules whose effect another host could notice.
-const OBSERVABLE: &[&str] =
-    &["command", "shell", "script", "raw", "service", "systemd", "reboot", "uri", "wait_for", "pause", "meta", "fetch"];
+const OBSERVABLE: &[&str] = &[
+    "add_host", "command", "fetch", "group_by", "meta", "pause", "raw", "reboot", "script", "service", "shell", "systemd", "uri",
+    "wait_for",
+];
 
 /// Everything that a playbook may call.
 pub fn catalog() -> Catalog {
@@ -351,14 +379,17 @@ pub fn catalog() -> Catalog {
     });
     let mut entries: Vec<Entry> = agent.collect();
     let mut own = vec![
+        entry::<inventory::AddHostArgs>("add_host", Performer::Controller),
         entry::<assert::Args>("assert", Performer::Controller),
         entry::<debug::Args>("debug", Performer::Controller),
         entry::<fail::Args>("fail", Performer::Controller),
         entry::<fetch::Args>("fetch", Performer::Controller),
+        entry::<inventory::GroupByArgs>("group_by", Performer::Controller),
         entry::<include_vars::Args>("include_vars", Performer::Controller),
         entry::<pause::Args>("pause", Performer::Controller),
         entry::<raw::Args>("raw", Performer::Controller),
         entry::<set_fact::Args>("set_fact", Performer::Controller),
+        entry::<argument_spec::Args>("validate_argument_spec", Performer::Controller),
         entry::<engine::MetaArgs>("meta", Performer::Engine),
         entry::<engine::IncludeTasksArgs>("include_tasks", Performer::Engine),
         entry::<engine::IncludeTasksArgs>("import_tasks", Performer::Engine),
@@ -368,7 +399,7 @@ pub fn catalog() -> Catalog {
     for entry in &mut own {
         entry.observable = OBSERVABLE.contains(&entry.name);
         entry.takes_command = entry.name == "raw";
-        entry.takes_anything = entry.name == "set_fact";
+        entry.takes_anything = matches!(entry.name, "set_fact" | "add_host");
     }
     entries.append(&mut own);
     // Options of these two that the controller alone understands.
@@ -397,6 +428,17 @@ pub fn pages() -> Vec<Page> {
             "assert",
             looks,
             "- assert: { that: [ansible_facts.os_family == 'Debian'], fail_msg: not a Debian }\n",
+        ),
+        Page::of::<inventory::AddHostArgs>(
+            "add_host",
+            looks,
+            "- add_host: { name: \"{{ new_address }}\", groups: [web], http_port: 8080 }\n",
+        ),
+        Page::of::<inventory::GroupByArgs>("group_by", looks, "- group_by: { key: \"os_{{ ansible_facts.distribution }}\" }\n"),
+        Page::of::<argument_spec::Args>(
+            "validate_argument_spec",
+            looks,
+            "- validate_argument_spec: { argument_spec: { port: { type: int, required: true } } }\n",
         ),
         Page::of::<debug::Args>(
             "debug",

@@ -34,7 +34,9 @@ pub(super) async fn run(context: &ActionContext<'_>) -> Result<Done, ActionError
         (Ok(seconds), Ok(minutes)) => seconds.or(minutes.map(|minutes| minutes * 60.0)),
     };
     let mut done = Done::new(Ending::Ok, Map::new());
+    let begun = (std::time::Instant::now(), jiff::Zoned::now());
     done.result.insert("rc".into(), Value::Int(0));
+    done.result.insert("echo".into(), Value::Bool(context.flag("echo", true).unwrap_or(true)));
     done.result.insert("stderr".into(), Value::from(""));
     let mut answer = String::new();
     if let Some(seconds) = wait {
@@ -53,6 +55,10 @@ pub(super) async fn run(context: &ActionContext<'_>) -> Result<Done, ActionError
             None => done.warnings.push("not waiting for an answer: there is no terminal".to_owned()),
         }
     }
+    let time = |at: &jiff::Zoned| Value::from(at.strftime("%Y-%m-%d %H:%M:%S.%6f").to_string());
+    done.result.insert("start".into(), time(&begun.1));
+    done.result.insert("stop".into(), time(&jiff::Zoned::now()));
+    done.result.insert("delta".into(), Value::Int(begun.0.elapsed().as_secs() as i64));
     done.result.insert("user_input".into(), Value::from(answer));
     Ok(done)
 }

@@ -9,18 +9,17 @@ use crate::vars::{Key, Map, Value};
 args! {
     /// Sets variables for the rest of the run; each option is a variable's name.
     pub struct Args {
-        /// Keep it beyond the run. There is no fact cache: only `false` is accepted.
+        /// Make them facts too: they are found in `ansible_facts`, and kept between runs where facts are cached.
         cacheable: bool = false,
     }
 }
 
 pub(super) fn run(context: &ActionContext<'_>) -> Done {
+    let mut done = Done::new(Ending::Ok, Map::new());
     match context.flag("cacheable", false) {
-        Ok(false) => {}
-        Ok(true) => return Done::failed("`cacheable: true` is not supported: there is no cache of facts between runs"),
+        Ok(cacheable) => done.cacheable = cacheable,
         Err(problem) => return Done::failed(problem),
     }
-    let mut done = Done::new(Ending::Ok, Map::new());
     let mut facts = Map::new();
     for (name, value) in &context.options {
         let Key::Str(name) = name else { continue };

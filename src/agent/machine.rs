@@ -11,6 +11,7 @@ use stead_modules::outcome::{Failure, Outcome};
 use stead_modules::registry;
 
 use crate::blobs::{Blobs, Offered};
+use crate::job;
 use crate::serve::Worker;
 use crate::wire::{Mode, Task};
 
@@ -43,7 +44,10 @@ impl Worker for Machine {
         match task.mode {
             Mode::Apply => {
                 self.real.begin_task(environment, deadline);
-                run_module(task, &mut self.real)
+                match &task.job {
+                    Some(job) => job::start(task, job, &self.real),
+                    None => run_module(task, &mut self.real),
+                }
             }
             Mode::Plan => {
                 let plan = self.plan.get_or_insert_with(|| Overlay::new(real(&self.blobs)));
@@ -52,6 +56,13 @@ impl Worker for Machine {
             }
         }
     }
+}
+
+/// Does a task that is a job on this machine: no content can be asked for.
+pub fn work(task: &Task) -> Outcome {
+    let mut host = RealHost::new(Box::new(|_| Err(Failure::new("a job cannot get content from the controller"))));
+    host.begin_task(environment(&task.environment), None);
+    run_module(task, &mut host)
 }
 
 /// Runs a task's module on a host.

@@ -4,6 +4,7 @@
 use std::os::unix::process::CommandExt as _;
 use std::process::ExitCode;
 
+use stead_agent::job;
 use stead_agent::machine::Machine;
 use stead_agent::serve::{End, serve};
 
@@ -13,6 +14,14 @@ const SYSTEM_DIRECTORIES: [&str; 6] = ["/usr/local/sbin", "/usr/local/bin", "/us
 #[expect(clippy::print_stderr, reason = "this is a program; the controller shows what it says here")]
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
+    if let [role] = arguments.as_slice() {
+        let done = match role.as_str() {
+            job::KEEPER => job::keep(),
+            job::WORKER => job::do_work(stead_agent::machine::work),
+            _ => return usage(),
+        };
+        return done.map_or(ExitCode::from(1), |()| ExitCode::SUCCESS);
+    }
     let [flag, nonce] = arguments.as_slice() else { return usage() };
     if flag != "--nonce" {
         return usage();

@@ -70,6 +70,18 @@ pub struct Task {
     /// Seconds after which commands of this task are ended; none = no limit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timeout: Option<u64>,
+    /// It is started as a job that outlives the session; the outcome only says that it was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub job: Option<Job>,
+}
+
+/// A task that nobody waits for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Job {
+    /// The first part of its name: `j` and digits. The process number follows.
+    pub name: String,
+    /// Seconds after which it is ended.
+    pub seconds: u64,
 }
 
 /// Controller to agent.

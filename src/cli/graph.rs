@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
 use stead::graph;
-use stead::playbook::{TagSelection, outline};
+use stead::playbook::{TagSelection, as_written, outline};
 use stead::source::Diagnostics;
 
 use super::prepare;
@@ -54,7 +54,10 @@ impl Graph {
         let mut problems = Diagnostics::default();
         let mut all = Vec::new();
         for play in prepared.playbooks.iter().flat_map(|playbook| &playbook.plays) {
-            let (_, outline) = outline::outline(&tags.apply(&play.items), play.strategy, false, prepared.loader.catalog());
+            let (_, outline) =
+                outline::outline(&tags.apply(&play.items, &as_written), play.strategy, false, prepared.loader.catalog(), &|_| {
+                    None
+                });
             let (graph, found) = graph::build(&outline);
             problems.extend(found);
             all.push((play.title(), graph));

@@ -11,12 +11,14 @@ use stead::inventory::{Inventory, InventorySettings};
 use stead::lab::{Lab, LabSettings};
 use stead::lint;
 use stead::playbook::{LoadSettings, Loader, Playbook, TagSelection, keywords};
-use stead::plugins::PythonPlugins;
+use stead::plugins::{PythonPlugins, interpreter_of};
 use stead::run::event::RunMode;
-use stead::run::settings::{RunSettings, Stop};
+use stead::run::fact_cache::FactCache;
+use stead::run::roster::Reload;
+use stead::run::settings::{Language, RunSettings, Stop};
 use stead::run::state::{RunParts, RunState};
 use stead::session::{Secret, SessionSettings};
-use stead::source::{Diagnostics, SourceMap, render, yaml};
+use stead::source::{Diagnostics, Severity, SourceMap, render, yaml};
 use stead::template::{RenderSettings, Renderer};
 use stead::vars::{Definition, Origin, Value, Variable, Variables};
 
@@ -36,6 +38,8 @@ pub(crate) struct Prepared {
     pub(crate) environment: Environment,
     /// Directory of the first playbook.
     pub(crate) directory: PathBuf,
+    /// Reads the inventory again.
+    pub(crate) reload: Option<Reload>,
     /// Throw-away hosts, alive as long as this is.
     pub(crate) lab: Option<Lab>,
 }
@@ -114,7 +118,11 @@ fn reading(
     };
     roles_path.extend(roles);
     let play_defaults = Arc::new(environment.config.play_defaults(&map));
-    let settings = LoadSettings { roles_path, extra_vars: Arc::clone(&extra_vars), play_defaults };
+    let collections_path = match environment.config.paths("collections_path") {
+        Some(paths) => paths.to_vec(),
+        None => ["~/.ansible/collections", "/usr/share/ansible/collections"].map(|path| environment.expand(path)).into(),
+    };
+    let settings = LoadSettings { roles_path, collections_path, extra_vars: Arc::clone(&extra_vars), play_defaults };
     let loader = Arc::new(Loader::new(map.clone(), Arc::new(actions::catalog()), settings, Arc::clone(&renderer)));
     Ok(Reading { environment, map, diagnostics, extra_vars, renderer, loader })
 }
@@ -198,6 +206,8 @@ pub(crate) fn prepare(playbooks: &[Written], hosts: &HostArgs, lab: Option<u16>)
     if show(&diagnostics, &map) {
         return Err(ExitCode::from(USAGE));
     }
+    let reload: Option<Reload> = (lab.is_none() && !sources.is_empty())
+        .then(|| reload(&map, sources, playbook_directories(playbooks), inventory_settings(&renderer, &extra_vars)));
     let lab = match lab {
         None => None,
         Some(count) => Some(start_lab(usize::from(count))?),
@@ -216,7 +226,23 @@ pub(crate) fn prepare(playbooks: &[Written], hosts: &HostArgs, lab: Option<u16>)
         extra_vars,
         environment,
         directory,
+        reload,
         lab,
+    })
+}
+
+/// How the inventory is read again in mid-run.
+fn reload(map: &SourceMap, sources: Vec<String>, directories: Vec<PathBuf>, settings: InventorySettings) -> Reload {
+    let map = map.clone();
+    Arc::new(move || {
+        let (mut inventory, mut found) = Inventory::load(&map, &sources, &settings);
+        for directory in &directories {
+            found.extend(inventory.load_beside_playbook(&map, directory));
+        }
+        match found.iter().find(|problem| problem.severity == Severity::Error) {
+            Some(problem) => Err(problem.message.clone()),
+            None => Ok(inventory),
+        }
     })
 }
 
@@ -336,6 +362,35 @@ fn ask(question: &str) -> Result<Secret, ExitCode> {
     })
 }
 
+/// Settings that change what playbooks mean.
+fn language(hosts: &HostArgs, environment: &Environment) -> Language {
+    let config = &environment.config;
+    let directory = config.text("fact_caching_connection").map(|directory| environment.expand(directory));
+    let cache = match (config.text("fact_caching"), directory) {
+        (Some("jsonfile" | "ansible.builtin.jsonfile"), Some(directory)) => FactCache::JsonFile {
+            directory,
+            prefix: config.text("fact_caching_prefix").unwrap_or_default().to_owned(),
+            timeout: u64::try_from(config.number("fact_caching_timeout").unwrap_or(86_400))
+                .ok()
+                .filter(|seconds| *seconds > 0)
+                .map(Duration::from_secs),
+        },
+        _ => FactCache::Memory,
+    };
+    let defaults = Language::default();
+    Language {
+        force_handlers: hosts.force_handlers,
+        inject_facts: config.flag("inject_facts_as_vars").unwrap_or(true),
+        fact_cache: cache,
+        poll_interval: config
+            .number("poll_interval")
+            .and_then(|number| u64::try_from(number).ok())
+            .unwrap_or(defaults.poll_interval),
+        python: interpreter_of(&environment.plugins()),
+        config_file: config.files().iter().find(|file| file.extension().is_some_and(|extension| extension == "cfg")).cloned(),
+    }
+}
+
 /// Settings of a run.
 pub(crate) fn run_settings(
     mode: RunMode,
@@ -385,6 +440,7 @@ pub(crate) fn run_settings(
         host_key_checking: config.flag("host_key_checking"),
         lock_wait: hosts.lock_wait(config),
         session: Arc::new(session_settings(hosts, environment, &prepared.directory)),
+        language: language(hosts, environment),
     })
 }
 
@@ -398,9 +454,9 @@ pub(crate) fn runtime() -> Result<tokio::runtime::Runtime, ExitCode> {
 
 /// Runs what was prepared; lab hosts are removed whatever happens.
 pub(crate) fn run(prepared: Prepared, settings: RunSettings, readers: Sinks) -> Result<Arc<RunState>, ExitCode> {
-    let Prepared { map, inventory, loader, renderer, playbooks, lab, .. } = prepared;
+    let Prepared { map, inventory, loader, renderer, playbooks, lab, reload, .. } = prepared;
     let stop = Stop::default();
-    let parts = RunParts { settings, loader, renderer, inventory, stop: stop.clone(), sink: Box::new(readers) };
+    let parts = RunParts { settings, loader, renderer, inventory, reload, stop: stop.clone(), sink: Box::new(readers) };
     let state = RunState::new(parts);
     let mut warnings = Diagnostics::default();
     let finished = runtime()?.block_on(async {

@@ -109,6 +109,9 @@ pub(crate) struct HostArgs {
     /// Seconds for connecting and for authenticating, each. Default: 15.
     #[arg(short = 'T', long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
     timeout: Option<u64>,
+    /// Run notified handlers also on hosts that failed.
+    #[arg(long)]
+    pub(crate) force_handlers: bool,
     /// Seconds to wait for a host that another run has locked. Default: 0.
     #[arg(long, value_name = "SECONDS")]
     lock_wait: Option<u64>,

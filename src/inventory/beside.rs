@@ -14,8 +14,10 @@ const EXTENSIONS: [&str; 4] = ["", ".yml", ".yaml", ".json"];
 const MAX_DEPTH: usize = 20;
 
 /// What the files in one place define, by group and by host.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub(super) struct Beside {
+    /// Where the files are.
+    directory: PathBuf,
     pub(super) groups: HashMap<Arc<str>, Arc<Variables>>,
     pub(super) hosts: HashMap<Arc<str>, Arc<Variables>>,
     /// Definitions that a later file of the same host or group replaced, earliest first.
@@ -70,7 +72,24 @@ impl Beside {
         };
         let groups = read("group_vars", Owner::Group, &mut { groups });
         let hosts = read("host_vars", Owner::Host, &mut { hosts });
-        Self { groups, hosts, overwritten, closed }
+        Self { directory: directory.to_owned(), groups, hosts, overwritten, closed }
+    }
+
+    /// The same with the files of further groups and hosts.
+    pub(super) fn with<'a>(
+        &self,
+        map: &SourceMap,
+        groups: impl Iterator<Item = &'a Arc<str>>,
+        hosts: impl Iterator<Item = &'a Arc<str>>,
+        diagnostics: &mut Diagnostics,
+    ) -> Self {
+        let more = Self::read(map, &self.directory, groups, hosts, &mut Names::default(), diagnostics);
+        let mut all = self.clone();
+        all.groups.extend(more.groups);
+        all.hosts.extend(more.hosts);
+        all.overwritten.extend(more.overwritten);
+        all.closed.extend(more.closed);
+        all
     }
 }
 

@@ -60,6 +60,15 @@ impl Inventory {
         diagnostics
     }
 
+    /// Reads the files beside the sources and beside the playbook for groups and hosts that came later.
+    pub fn load_beside_of(&mut self, map: &SourceMap, groups: &[Arc<str>], hosts: &[Arc<str>]) -> Diagnostics {
+        let mut diagnostics = Diagnostics::default();
+        for beside in self.beside.iter_mut().chain(&mut self.beside_playbook) {
+            *beside = Arc::new(beside.with(map, groups.iter(), hosts.iter(), &mut diagnostics));
+        }
+        diagnostics
+    }
+
     fn read_beside(&self, map: &SourceMap, directory: &Path, names: &mut Names, diagnostics: &mut Diagnostics) -> Beside {
         // This machine is there even if nobody names it.
         let implicit: Vec<Arc<str>> = LOCALHOST.iter().filter(|name| !self.has_host(name)).map(|name| Arc::from(*name)).collect();

@@ -229,6 +229,7 @@ fn loose(place: &Found, plays: &mut Vec<PlayView>, number: usize, loader: &Loade
             handlers: file.kind == Kind::Handlers,
             stack: Vec::new(),
             vars: Vec::new(),
+            collections: Vec::new(),
             found_handlers: Arc::default(),
         };
         let items = loader.tasks_file(&file.path, node.span, &place, found);

@@ -267,6 +267,7 @@ impl Follower<'_> {
             handlers: task.handler,
             stack: Vec::new(),
             vars: Vec::new(),
+            collections: Vec::new(),
             found_handlers: Arc::default(),
         }
     }

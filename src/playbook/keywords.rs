@@ -57,7 +57,12 @@ pub struct Keywords {
     pub port: Option<Node>,
     /// Collections in which modules without one in their name are looked for.
     pub collections: Option<Node>,
+    /// Handlers to run when a task changed something (tasks and blocks).
+    pub notify: Option<Node>,
 }
+
+/// Shared keywords that a play does not have.
+pub const NOT_OF_PLAYS: &[&str] = &["when", "delegate_to", "delegate_facts"];
 
 /// Names of the shared keywords.
 pub const SHARED: &[&str] = &[
@@ -133,6 +138,7 @@ impl Keywords {
             remote_user: get("remote_user"),
             port: get("port"),
             collections: get("collections"),
+            notify: get("notify"),
         }
     }
 
@@ -176,6 +182,7 @@ impl Keywords {
             remote_user,
             port,
             collections,
+            notify,
         )
     }
 }

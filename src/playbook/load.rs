@@ -9,7 +9,7 @@ use super::catalog::Catalog;
 use super::keywords::{self, Keywords};
 use super::play::{Play, Playbook, Prompt};
 use super::role::RoleInfo;
-use super::task::{Action, Item, LoopControl, Task};
+use super::task::{Item, Task};
 use crate::graph::Strategy;
 use crate::source::{Diagnostic, Diagnostics, Mapping, Node, NodeValue, SourceMap, Span, suggest, yaml};
 use crate::template::Renderer;
@@ -20,6 +20,8 @@ use crate::vars::{Layer, Precedence, Scope, Variables};
 pub struct LoadSettings {
     /// Directories of roles, beside those next to the playbook.
     pub roles_path: Vec<PathBuf>,
+    /// Directories of collections, beside the one next to the playbook.
+    pub collections_path: Vec<PathBuf>,
     /// Variables of the command line: names of imports may use them.
     pub extra_vars: Arc<Variables>,
     /// Keywords of plays that do not have them themselves.
@@ -60,6 +62,8 @@ pub struct Place {
     pub stack: Vec<PathBuf>,
     /// Variables that names of imports may use.
     pub vars: Vec<Arc<Variables>>,
+    /// Collections in which roles are looked for (`collections`).
+    pub collections: Vec<String>,
     /// Handlers of imported roles, found on the way.
     pub found_handlers: Arc<Mutex<Vec<Arc<Task>>>>,
 }
@@ -205,7 +209,9 @@ impl Loader {
             if let Some(import) = import {
                 let keywords = Keywords::read(map, diagnostics).under(outer);
                 if let Some(name) = self.static_name(import, &self.import_vars(&keywords), diagnostics) {
-                    let target = parent(path).join(name);
+                    let beside = parent(path).join(&name);
+                    let of_collection = if beside.exists() { None } else { self.collection_playbook(&parent(path), &name) };
+                    let target = of_collection.unwrap_or(beside);
                     self.plays(&target, Some(import.span), &keywords, stack, plays, diagnostics);
                 }
                 continue;
@@ -224,7 +230,8 @@ impl Loader {
     }
 
     fn play(&self, path: &Path, node: &Node, map: &Mapping, outer: &Keywords, diagnostics: &mut Diagnostics) -> Option<Play> {
-        unknown_keys(map, "play", &[keywords::SHARED, PLAY_ONLY], diagnostics);
+        let shared: Vec<&str> = keywords::SHARED.iter().copied().filter(|name| !keywords::NOT_OF_PLAYS.contains(name)).collect();
+        unknown_keys(map, "play", &[&shared, PLAY_ONLY], diagnostics);
         let Some(hosts) = map.get("hosts").filter(|node| !node.is_null()) else {
             diagnostics.push(
                 Diagnostic::error("no-hosts", "a play needs `hosts`")
@@ -257,6 +264,7 @@ impl Loader {
             handlers: false,
             stack: vec![path.to_owned()],
             vars: vec![Arc::clone(&vars), Arc::clone(&self.settings.extra_vars)],
+            collections: names_of(map.get("collections")),
             found_handlers: Arc::default(),
         };
         let mut section =
@@ -279,10 +287,9 @@ impl Loader {
         items.extend(expansion.items);
         items.extend(tasks);
         flush(&mut items);
-        if !post_tasks.is_empty() {
-            items.extend(post_tasks);
-            flush(&mut items);
-        }
+        // Even without tasks of its own: handlers that a later handler notified run here.
+        items.extend(post_tasks);
+        flush(&mut items);
         let mut handlers = expansion.handlers;
         handlers.append(&mut place.found_handlers.lock().expect("no reader panics"));
         collect_tasks(&own_handlers, &mut handlers);
@@ -298,7 +305,11 @@ impl Loader {
             hosts: hosts.clone(),
             directory,
             keywords,
-            gather_facts: text("gather_facts"),
+            // With the setting `smart`, a play that asks for facts asks for them as all do.
+            gather_facts: text("gather_facts").map(|node| match (&node.value, defaults.get("gather_facts")) {
+                (NodeValue::Bool(true), Some(smart)) if smart.as_str().is_some() => smart.clone(),
+                _ => node,
+            }),
             gather_options: ["gather_subset", "gather_timeout", "fact_path"]
                 .iter()
                 .filter_map(|name| text(name).map(|node| (Arc::from(*name), node)))
@@ -308,6 +319,7 @@ impl Loader {
             max_fail_percentage: text("max_fail_percentage"),
             force_handlers: text("force_handlers"),
             order: text("order"),
+            collections: place.collections,
             vars,
             vars_files: match text("vars_files") {
                 Some(node) => node.as_list().map_or_else(|| vec![node.clone()], <[Node]>::to_vec),
@@ -322,35 +334,11 @@ impl Loader {
 
     /// A flush of handlers at a point that nobody wrote.
     fn flush_task(&self, span: Span, directory: &Path) -> Task {
-        Task {
-            id: self.next_id(),
-            span,
-            written: Arc::default(),
-            name: None,
-            action: Action {
-                module: "meta".into(),
-                written: "meta".into(),
-                span,
-                options: vec![("_raw_params".into(), Node::str(span, "flush_handlers"))],
-                template: None,
-            },
-            // Flush points are reached whatever tags are selected.
-            keywords: Keywords { tags: vec!["always".into()], ..Keywords::default() },
-            own_vars: 0,
-            register: None,
-            r#loop: None,
-            loop_control: LoopControl::default(),
-            until: None,
-            retries: None,
-            delay: None,
-            changed_when: None,
-            failed_when: None,
-            notify: None,
-            listen: Vec::new(),
-            handler: false,
-            role: None,
-            directory: directory.to_owned(),
-        }
+        let options = vec![("_raw_params".into(), Node::str(span, "flush_handlers"))];
+        let mut task = Task::implied(self.next_id(), span, "meta", options, directory.to_owned());
+        // Flush points are reached whatever tags are selected.
+        task.keywords.tags = vec!["always".into()];
+        task
     }
 
     /// The name of something that is imported: text, or a template of variables that are known
@@ -380,6 +368,12 @@ impl Loader {
             }
         }
     }
+}
+
+/// A name or a list of names.
+pub(super) fn names_of(node: Option<&Node>) -> Vec<String> {
+    let items = node.map_or(&[][..], |node| node.as_list().unwrap_or(std::slice::from_ref(node)));
+    items.iter().filter_map(Node::as_str).map(str::to_owned).collect()
 }
 
 /// The directory of a file.
@@ -472,10 +466,6 @@ fn prompts(map: &Mapping, diagnostics: &mut Diagnostics) -> Vec<Prompt> {
             &[&["name", "prompt", "private", "default", "confirm", "encrypt", "salt_size", "salt", "unsafe"]],
             diagnostics,
         );
-        if let Some((key, _)) = fields.entry("encrypt") {
-            diagnostics
-                .push(Diagnostic::error("unsupported-keyword", "`encrypt` of vars_prompt is not supported").at(key.span, "here"));
-        }
         let Some(name) = fields.get("name").and_then(Node::as_str) else {
             diagnostics.push(Diagnostic::error("bad-prompt", "a prompt needs `name`").at(entry.span, "here"));
             continue;
@@ -485,8 +475,11 @@ fn prompts(map: &Mapping, diagnostics: &mut Diagnostics) -> Vec<Prompt> {
             name: name.into(),
             text: text("prompt").unwrap_or_else(|| name.to_owned()),
             private: !matches!(fields.get("private").map(|node| &node.value), Some(NodeValue::Bool(false))),
-            default: text("default"),
+            default: fields.get("default").filter(|node| !node.is_null()).cloned(),
             confirm: matches!(fields.get("confirm").map(|node| &node.value), Some(NodeValue::Bool(true))),
+            encrypt: text("encrypt").map(|scheme| (scheme, entry.span)),
+            salt: text("salt"),
+            salt_size: text("salt_size").and_then(|size| size.parse().ok()),
         });
     }
     prompts

@@ -2,6 +2,7 @@
 //! keywords), ready to be drawn as a graph.
 
 pub mod catalog;
+pub mod collections;
 pub mod keywords;
 pub mod load;
 pub mod outline;
@@ -17,5 +18,5 @@ pub use keywords::Keywords;
 pub use load::{LoadSettings, Loader, Place};
 pub use play::{Play, Playbook};
 pub use role::RoleInfo;
-pub use select::{TagSelection, start_at};
+pub use select::{TagSelection, as_written, start_at};
 pub use task::{Action, Block, Item, LoopControl, LoopSpec, Task};

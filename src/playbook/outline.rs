@@ -10,22 +10,34 @@ use super::task::{Item, Task};
 use crate::graph::{BlockOutline, Outline, OutlineItem, Strategy, TaskOutline};
 use crate::source::{Node, NodeValue};
 use crate::template;
+use crate::vars::Value;
+
+/// Renders a keyword before a run.
+pub type Known<'a> = &'a dyn Fn(&Node) -> Option<Value>;
 
 /// The tasks of a list by the numbers that its outline uses, and the outline.
-pub fn outline(items: &[Item], strategy: Strategy, any_errors_fatal: bool, catalog: &Catalog) -> (Vec<Arc<Task>>, Outline) {
+///
+/// `known` renders what can be rendered before any host is looked at; `None` for everything else.
+pub fn outline(
+    items: &[Item],
+    strategy: Strategy,
+    any_errors_fatal: bool,
+    catalog: &Catalog,
+    known: Known<'_>,
+) -> (Vec<Arc<Task>>, Outline) {
     let mut tasks = Vec::new();
-    let items = items.iter().map(|item| outline_item(item, catalog, &mut tasks)).collect();
+    let items = items.iter().map(|item| outline_item(item, catalog, known, &mut tasks)).collect();
     (tasks, Outline { items, strategy, barrier_after_each: any_errors_fatal })
 }
 
-fn outline_item(item: &Item, catalog: &Catalog, tasks: &mut Vec<Arc<Task>>) -> OutlineItem {
+fn outline_item(item: &Item, catalog: &Catalog, known: Known<'_>, tasks: &mut Vec<Arc<Task>>) -> OutlineItem {
     match item {
         Item::Task(task) => {
             tasks.push(Arc::clone(task));
-            OutlineItem::Task(task_outline(task, tasks.len() - 1, catalog))
+            OutlineItem::Task(task_outline(task, tasks.len() - 1, catalog, known))
         }
         Item::Block(block) => {
-            let mut section = |items: &[Item]| items.iter().map(|item| outline_item(item, catalog, tasks)).collect();
+            let mut section = |items: &[Item]| items.iter().map(|item| outline_item(item, catalog, known, tasks)).collect();
             OutlineItem::Block(BlockOutline {
                 span: block.span,
                 body: section(&block.body),
@@ -36,16 +48,39 @@ fn outline_item(item: &Item, catalog: &Catalog, tasks: &mut Vec<Arc<Task>>) -> O
     }
 }
 
-fn truth(node: Option<&Node>) -> bool {
+/// A literal as a boolean option reads it.
+pub fn is_true(node: &Node) -> bool {
+    truth(Some(node), &|_| None)
+}
+
+fn truth(node: Option<&Node>, known: Known<'_>) -> bool {
+    let says_no = |text: &str| matches!(text.to_lowercase().as_str(), "no" | "false" | "off" | "0" | "");
     node.is_some_and(|node| match &node.value {
         NodeValue::Bool(is) => *is,
-        // A template: known only later, so the cautious answer.
-        NodeValue::Str(text, _) => !matches!(text.to_lowercase().as_str(), "no" | "false" | "off" | "0"),
+        NodeValue::Int(number) => *number != 0,
+        NodeValue::Str(text, _) if text.contains("{{") => match known(node) {
+            // Known only later, so the cautious answer.
+            None => true,
+            Some(value) => !says_no(&value.to_string()),
+        },
+        NodeValue::Str(text, _) => !says_no(text),
         _ => false,
     })
 }
 
-fn task_outline(task: &Task, number: usize, catalog: &Catalog) -> TaskOutline {
+/// Tasks that the controller does once for all hosts, whether `run_once` stands there or not: they
+/// are about the run as a whole.
+pub fn bypasses_hosts(task: &Task) -> bool {
+    match &*task.action.module {
+        "add_host" | "pause" => true,
+        "meta" => {
+            matches!(task.meta(), Some("end_play" | "end_batch" | "clear_facts" | "clear_host_errors" | "refresh_inventory"))
+        }
+        _ => false,
+    }
+}
+
+fn task_outline(task: &Task, number: usize, catalog: &Catalog, known: Known<'_>) -> TaskOutline {
     let entry = catalog.find(&task.action.module);
     let mut reads = BTreeSet::new();
     for condition in &task.keywords.when {
@@ -65,7 +100,7 @@ fn task_outline(task: &Task, number: usize, catalog: &Catalog) -> TaskOutline {
         provides.extend(task.action.options.iter().map(|(name, _)| name.to_string()));
     }
     let delegated = task.keywords.delegate_to.is_some();
-    let run_once = truth(task.keywords.run_once.as_ref());
+    let run_once = truth(task.keywords.run_once.as_ref(), known) || bypasses_hosts(task);
     let flush = task.is_flush();
     TaskOutline {
         task: number,
@@ -80,11 +115,16 @@ fn task_outline(task: &Task, number: usize, catalog: &Catalog) -> TaskOutline {
             || reads.contains("play_hosts"),
         run_once,
         flush,
-        barrier: flush || truth(task.keywords.any_errors_fatal.as_ref()),
-        throttle: task.keywords.throttle.as_ref().and_then(|node| match node.value {
-            NodeValue::Int(number) if number > 0 => usize::try_from(number).ok(),
-            _ => None,
-        }),
+        barrier: flush || truth(task.keywords.any_errors_fatal.as_ref(), known),
+        throttle: task
+            .keywords
+            .throttle
+            .as_ref()
+            .and_then(|node| match node.value {
+                NodeValue::Int(number) => usize::try_from(number).ok(),
+                _ => known(node).and_then(|value| value.to_string().trim().parse().ok()),
+            })
+            .filter(|most| *most > 0),
         provides,
         reads,
         notifies: task.notified(),

@@ -48,6 +48,8 @@ pub struct Play {
     pub order: Option<Node>,
     /// The play's `vars`.
     pub vars: Arc<Variables>,
+    /// Collections in which roles are looked for.
+    pub collections: Vec<String>,
     /// `vars_files`, possibly templates; an inner list means "first that exists".
     pub vars_files: Vec<Node>,
     /// `vars_prompt`.
@@ -70,10 +72,16 @@ pub struct Prompt {
     pub text: String,
     /// Not echoed.
     pub private: bool,
-    /// Value of an empty answer.
-    pub default: Option<String>,
+    /// Value of an empty answer, possibly a template.
+    pub default: Option<Node>,
     /// Asked twice.
     pub confirm: bool,
+    /// How the answer is hashed (`sha512_crypt` ...), and where that stands.
+    pub encrypt: Option<(String, Span)>,
+    /// Salt of the hash; random without it.
+    pub salt: Option<String>,
+    /// Length of a random salt.
+    pub salt_size: Option<u64>,
 }
 
 impl Play {

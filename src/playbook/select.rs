@@ -16,39 +16,39 @@ pub struct TagSelection {
 
 impl TagSelection {
     /// Whether a task with these tags runs. `always`, `never`, `tagged`, `untagged` and `all` mean
-    /// what Ansible's documentation of tags says.
+    /// what they mean to Ansible: a task without tags counts as tagged `untagged`, `always` beats
+    /// `never`, and each can be skipped like any other tag.
     pub fn selects(&self, tags: &[Arc<str>]) -> bool {
-        let has = |name: &str| tags.iter().any(|tag| **tag == *name);
-        let named = |list: &[String]| {
-            list.iter().any(|wanted| match wanted.as_str() {
-                "tagged" => tags.iter().any(|tag| &**tag != "never"),
-                "untagged" => tags.is_empty(),
-                name => has(name),
-            })
+        let has = |name: &str| if tags.is_empty() { name == "untagged" } else { tags.iter().any(|tag| **tag == *name) };
+        let tagged = !tags.is_empty();
+        let wants = |list: &[String], name: &str| list.iter().any(|tag| tag == name);
+        let named = |list: &[String]| list.iter().any(|tag| has(tag));
+        let only = &self.only;
+        let runs = has("always")
+            || ((only.is_empty() || wants(only, "all")) && !has("never"))
+            || named(only)
+            || (wants(only, "tagged") && tagged && !has("never"));
+        let skipped = if wants(&self.skip, "all") {
+            !has("always") || wants(&self.skip, "always")
+        } else {
+            named(&self.skip) || (wants(&self.skip, "tagged") && tagged)
         };
-        let explicit = named(&self.only);
-        let all = self.only.is_empty() || self.only.iter().any(|tag| tag == "all");
-        let mut runs = explicit || (all && !has("never")) || has("always");
-        if has("never") && !explicit {
-            runs = false;
-        }
-        let skips = |name: &str| self.skip.iter().any(|tag| tag == name);
-        let skipped = named(&self.skip) || (skips("all") && (!has("always") || skips("always")));
         runs && !skipped
     }
 
-    /// The items with only the selected tasks; blocks that are left without any are dropped.
-    pub fn apply(&self, items: &[Item]) -> Vec<Item> {
+    /// The items with only the selected tasks; blocks that are left without any are dropped. `late`
+    /// gives the tags that a template stands for.
+    pub fn apply(&self, items: &[Item], late: &dyn Fn(&str) -> Vec<Arc<str>>) -> Vec<Item> {
         items
             .iter()
             .filter_map(|item| match item {
-                Item::Task(task) => self.keeps(task).then(|| item.clone()),
+                Item::Task(task) => self.keeps(task, late).then(|| item.clone()),
                 Item::Block(block) => {
                     let kept = Block {
                         span: block.span,
-                        body: self.apply(&block.body),
-                        rescue: self.apply(&block.rescue),
-                        always: self.apply(&block.always),
+                        body: self.apply(&block.body, late),
+                        rescue: self.apply(&block.rescue, late),
+                        always: self.apply(&block.always, late),
                     };
                     let any = !(kept.body.is_empty() && kept.rescue.is_empty() && kept.always.is_empty());
                     any.then(|| Item::Block(Arc::new(kept)))
@@ -57,9 +57,14 @@ impl TagSelection {
             .collect()
     }
 
-    /// `meta` of the engine's own and handlers' flushes are always reached.
-    fn keeps(&self, task: &Task) -> bool {
-        self.selects(&task.keywords.tags)
+    fn keeps(&self, task: &Task, late: &dyn Fn(&str) -> Vec<Arc<str>>) -> bool {
+        let tags = &task.keywords.tags;
+        if !tags.iter().any(|tag| tag.contains("{{")) {
+            return self.selects(tags);
+        }
+        let known: Vec<Arc<str>> =
+            tags.iter().flat_map(|tag| if tag.contains("{{") { late(tag) } else { vec![Arc::clone(tag)] }).collect();
+        self.selects(&known)
     }
 }
 
@@ -120,6 +125,11 @@ fn is_named(task: &Task, wanted: &str) -> bool {
     matches(title) || with_role.as_deref().is_some_and(matches)
 }
 
+/// For places where no variable is known: a tag that is a template stands for itself.
+pub fn as_written(tag: &str) -> Vec<Arc<str>> {
+    vec![tag.into()]
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -141,12 +151,21 @@ mod tests {
             (&["untagged"], &[], &[], true),
             (&["untagged"], &[], &["a"], false),
             (&["all"], &[], &["a"], true),
+            (&["all"], &[], &["never"], false),
+            (&[], &[], &["always", "never"], true),
+            (&["a"], &[], &["always", "never"], true),
+            (&["tagged"], &[], &["never", "a"], false),
+            (&["untagged"], &[], &["always"], true),
+            (&[], &["all"], &["a"], false),
+            (&[], &["all"], &["always"], true),
+            (&[], &["all", "always"], &["always"], false),
             (&[], &["a"], &["a"], false),
             (&[], &["a"], &["b"], true),
             (&["a"], &["b"], &["a", "b"], false),
             (&[], &["always"], &["always"], false),
             (&[], &["tagged"], &["a"], false),
             (&[], &["untagged"], &["a"], true),
+            (&[], &["untagged"], &[], false),
         ];
         for (only, skip, tags, runs) in cases {
             let own = |list: &[&str]| list.iter().map(|text| (*text).to_owned()).collect();

@@ -72,17 +72,65 @@ pub struct Task {
     pub role: Option<Arc<RoleInfo>>,
     /// The directory of the file that it stands in.
     pub directory: PathBuf,
+    /// What is around it, without its own keywords: what the tasks that it includes inherit.
+    pub around: Option<Arc<Keywords>>,
+    /// Seconds that it may take while nobody waits for it.
+    pub r#async: Option<Node>,
+    /// Seconds between looks at an `async` task; 0: nobody looks.
+    pub poll: Option<Node>,
 }
 
 impl Task {
+    /// A task that nobody wrote.
+    pub fn implied(id: u64, span: Span, module: &str, options: Vec<(Arc<str>, Node)>, directory: PathBuf) -> Self {
+        Self {
+            id,
+            span,
+            written: Arc::default(),
+            name: None,
+            action: Action {
+                module: module.into(),
+                written: module.to_owned(),
+                shown: module.to_owned(),
+                span,
+                options,
+                template: None,
+            },
+            keywords: Keywords::default(),
+            own_vars: 0,
+            register: None,
+            r#loop: None,
+            loop_control: LoopControl::default(),
+            until: None,
+            retries: None,
+            delay: None,
+            changed_when: None,
+            failed_when: None,
+            notify: None,
+            listen: Vec::new(),
+            handler: false,
+            role: None,
+            directory,
+            around: None,
+            r#async: None,
+            poll: None,
+        }
+    }
+
     /// The name to be shown, before templates in it are rendered: `role : name`-less.
     pub fn title(&self) -> &str {
-        self.name.as_ref().and_then(Node::as_str).unwrap_or(&self.action.written)
+        self.name.as_ref().and_then(Node::as_str).unwrap_or(&self.action.shown)
+    }
+
+    /// What a `meta` task asks for.
+    pub fn meta(&self) -> Option<&str> {
+        let text = self.action.option("_raw_params").or_else(|| self.action.option("free_form"))?.as_str()?;
+        (&*self.action.module == "meta").then(|| text.trim())
     }
 
     /// Whether it is `meta: flush_handlers`.
     pub fn is_flush(&self) -> bool {
-        &*self.action.module == "meta" && self.action.option("_raw_params").and_then(Node::as_str) == Some("flush_handlers")
+        self.meta() == Some("flush_handlers")
     }
 
     /// The handlers that it names literally.
@@ -100,6 +148,8 @@ pub struct Action {
     pub module: Arc<str>,
     /// The name as written.
     pub written: String,
+    /// What stands for the task where it has no name: the module, of an included role its name too.
+    pub shown: String,
     /// Where the name stands.
     pub span: Span,
     /// Options in written order.
@@ -137,6 +187,8 @@ pub struct LoopControl {
     pub pause: Option<Node>,
     /// Provide `ansible_loop`.
     pub extended: Option<Node>,
+    /// Provide `ansible_loop.allitems`.
+    pub extended_allitems: Option<Node>,
     /// Leave the loop when this holds.
     pub break_when: Option<Node>,
 }

@@ -55,7 +55,13 @@ impl Loader {
                 );
                 continue;
             };
-            if map.get("block").is_some() {
+            if map.get("block").is_some() && place.handlers {
+                diagnostics.push(
+                    Diagnostic::error("handler-block", "a block cannot be a handler")
+                        .at(entry.span, "here")
+                        .hint("write the tasks as handlers that `listen` to one topic, or as a file that a handler includes"),
+                );
+            } else if map.get("block").is_some() {
                 items.push(Item::Block(Arc::new(self.block(entry, map, place, diagnostics))));
             } else if let Some(task) = self.task(entry, map, place, diagnostics) {
                 self.resolve(task, place, &mut items, diagnostics);
@@ -104,15 +110,6 @@ impl Loader {
         let action = self.action(node, map, place, diagnostics)?;
         let own_vars = place.outer.vars.len();
         let get = |name: &str| map.get(name).filter(|node| !node.is_null()).cloned();
-        for name in ["async", "poll"] {
-            if let Some(node) = get(name).filter(|node| !matches!(node.value, NodeValue::Int(0))) {
-                diagnostics.push(
-                    Diagnostic::error("unsupported-keyword", format!("`{name}` is not supported"))
-                        .at(node.span, "used here")
-                        .hint("remove it: a long task does not hold back other hosts, and `timeout` bounds it"),
-                );
-            }
-        }
         let mut keywords = own.under(&place.outer);
         if map.get("local_action").is_some() {
             keywords.delegate_to = Some(Node::str(node.span, "localhost"));
@@ -129,6 +126,10 @@ impl Loader {
                 }
             })
         };
+        let keywords_notify = keywords.notify.clone();
+        meta_makes_sense(&action, place, diagnostics);
+        // What is read while running inherits from what is around the include.
+        let around = matches!(&*action.module, "include_tasks" | "include_role").then(|| Arc::new(place.outer.clone()));
         Some(Task {
             id: self.next_id(),
             span: node.span,
@@ -145,11 +146,14 @@ impl Loader {
             delay: get("delay"),
             changed_when: get("changed_when"),
             failed_when: get("failed_when"),
-            notify: get("notify"),
+            notify: keywords_notify,
             listen: get("listen").map(|node| keywords::tags(&node, diagnostics)).unwrap_or_default(),
             handler: place.handlers,
             role: place.role.clone(),
             directory: place.directory.clone(),
+            around,
+            r#async: get("async"),
+            poll: get("poll"),
         })
     }
 
@@ -218,9 +222,17 @@ impl Loader {
             if let Some(fields) = value.as_map()
                 && let Some(name) = fields.get("module").and_then(Node::as_str)
             {
-                let rest = Mapping {
-                    entries: fields.entries.iter().filter(|(key, _)| key.as_str() != Some("module")).cloned().collect(),
+                let mut rest = Mapping {
+                    entries: fields
+                        .entries
+                        .iter()
+                        .filter(|(key, _)| !matches!(key.as_str(), Some("module" | "args")))
+                        .cloned()
+                        .collect(),
                 };
+                if let Some(more) = fields.get("args").and_then(Node::as_map) {
+                    rest.entries.extend(more.entries.iter().cloned());
+                }
                 let options = Node { span: value.span, value: NodeValue::Map(Arc::new(rest)) };
                 return self.module(name, value.span, &options, map, place, diagnostics);
             }
@@ -319,12 +331,25 @@ impl Loader {
                 template = Some(args.clone());
             }
         }
-        Some(Action { module: plain.into(), written: written.to_owned(), span, options, template })
+        let role = options.iter().find(|(name, _)| matches!(&**name, "name" | "role")).and_then(|(_, node)| node.as_str());
+        let shown = match (plain, role) {
+            ("include_role", Some(role)) => format!("{written} : {role}"),
+            _ => written.to_owned(),
+        };
+        Some(Action { module: plain.into(), written: written.to_owned(), shown, span, options, template })
     }
 
     /// Puts a task into the list, or what it imports.
     fn resolve(&self, task: Task, place: &Place, items: &mut Vec<Item>, diagnostics: &mut Diagnostics) {
         let module = Arc::clone(&task.action.module);
+        if place.handlers && matches!(&*module, "import_role" | "include_role") {
+            diagnostics.push(
+                Diagnostic::error("handler-role", format!("`{module}` cannot be a handler"))
+                    .at(task.action.span, "here")
+                    .hint("a role's own handlers can be notified as soon as the role is part of the play"),
+            );
+            return;
+        }
         if !matches!(&*module, "import_tasks" | "import_role") {
             items.push(Item::Task(Arc::new(task)));
             return;
@@ -369,6 +394,45 @@ fn is_elsewhere(name: &str, map: &Mapping, place: &Place) -> bool {
         .any(|root| ["", ".py", ".sh"].iter().any(|ending| root.join("library").join(format!("{name}{ending}")).is_file()))
 }
 
+/// What `meta` can be asked for.
+const METAS: &[&str] = &[
+    "clear_facts",
+    "clear_host_errors",
+    "end_batch",
+    "end_host",
+    "end_play",
+    "end_role",
+    "flush_handlers",
+    "noop",
+    "refresh_inventory",
+    "reset_connection",
+];
+
+/// Reports a `meta` that cannot be carried out where it stands.
+fn meta_makes_sense(action: &Action, place: &Place, diagnostics: &mut Diagnostics) {
+    let node = action.option("_raw_params").or_else(|| action.option("free_form"));
+    let Some((node, name)) = node.filter(|_| &*action.module == "meta").and_then(|node| Some((node, node.as_str()?.trim())))
+    else {
+        return;
+    };
+    let problem = match name {
+        "end_role" if place.role.is_none() => Diagnostic::error("bad-meta", "`meta: end_role` stands in no role")
+            .hint("`end_host` and `end_play` end more than a role"),
+        "end_role" | "flush_handlers" if place.handlers => {
+            Diagnostic::error("bad-meta", format!("`meta: {name}` cannot be a handler"))
+        }
+        name if METAS.contains(&name) => return,
+        other => {
+            let problem = Diagnostic::error("bad-meta", format!("`meta` knows no `{other}`"));
+            match suggest::did_you_mean(other, METAS.iter().copied()) {
+                Some(hint) => problem.hint(hint),
+                None => problem.hint(format!("it knows {}", METAS.join(", "))),
+            }
+        }
+    };
+    diagnostics.push(problem.at(node.span, "here"));
+}
+
 /// A file of tasks that is nowhere.
 pub fn missing_file(name: &str, span: Span, place: &Place) -> Diagnostic {
     Diagnostic::error("missing-file", format!("no file of tasks named `{name}`"))
@@ -393,6 +457,7 @@ fn loop_control(map: &Mapping, diagnostics: &mut Diagnostics) -> LoopControl {
         label: fields.get("label").cloned(),
         pause: fields.get("pause").cloned(),
         extended: fields.get("extended").cloned(),
+        extended_allitems: fields.get("extended_allitems").cloned(),
         break_when: fields.get("break_when").cloned(),
     }
 }

@@ -13,7 +13,7 @@ pub(super) fn find(named: Option<&Path>, environment: &BTreeMap<String, String>)
     }
     let directories: Vec<PathBuf> =
         environment.get("PATH").map(|path| path.split(':').map(PathBuf::from).collect()).unwrap_or_default();
-    let ansible = directories.iter().filter_map(|directory| of_script(&directory.join("ansible-playbook"))).next();
+    let ansible = directories.iter().find_map(|directory| of_script(&directory.join("ansible-playbook")));
     let virtual_environment = environment.get("VIRTUAL_ENV").map(|root| Path::new(root).join("bin/python3"));
     let usual = directories.iter().map(|directory| directory.join("python3"));
     ansible.into_iter().chain(virtual_environment).chain(usual).find(|path| runs(path))

@@ -9,4 +9,4 @@ mod interpreter;
 mod python;
 mod wire;
 
-pub use python::{PythonPlugins, PythonSettings};
+pub use python::{PythonPlugins, PythonSettings, interpreter_of};

@@ -53,10 +53,15 @@ pub struct PythonPlugins {
     helper: Mutex<Option<Helper>>,
 }
 
+/// The Python that runs plugins with these settings, if there is one.
+pub fn interpreter_of(settings: &PythonSettings) -> Option<PathBuf> {
+    interpreter::find(settings.python.as_deref(), &settings.environment)
+}
+
 impl PythonPlugins {
     /// Nothing is started before a plugin is called.
     pub fn new(settings: PythonSettings) -> Self {
-        let python = interpreter::find(settings.python.as_deref(), &settings.environment);
+        let python = interpreter_of(&settings);
         let mut places = Places::default();
         for (kind, folder) in &settings.folders {
             places.add_folder(*kind, folder.clone());

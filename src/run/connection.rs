@@ -135,8 +135,9 @@ pub fn target(run: &RunState, host: &HostState, scope: &Scope, keywords: &Keywor
         Some(name) => Some(name),
         None => run.settings.connection.clone().or(read.keyword_text(keywords.connection.as_ref())?),
     };
-    let implicit_local =
-        connection.is_none() && matches!(&*host.name, "localhost" | "127.0.0.1" | "::1") && !run.inventory.has_host(&host.name);
+    let implicit_local = connection.is_none()
+        && matches!(&*host.name, "localhost" | "127.0.0.1" | "::1")
+        && !run.roster.view().has_host(&host.name);
     let transport = match connection.as_deref().map(|name| name.rsplit('.').next().unwrap_or(name)) {
         Some("local") => Transport::Local,
         Some("memory") => Transport::Memory,

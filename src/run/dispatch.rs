@@ -15,7 +15,7 @@ use super::task::{TaskReport, TaskRun};
 use crate::graph::{self, Graph, NodeId, Strategy};
 use crate::playbook::{Item, Task, outline};
 use crate::source::{Diagnostics, Node};
-use crate::vars::{Definition, Origin, Variable};
+use crate::vars::{Key, Map, Value};
 
 /// A list of tasks, drawn as a graph.
 #[derive(Debug)]
@@ -27,9 +27,15 @@ pub struct TaskList {
 }
 
 impl TaskList {
-    /// Draws the graph of these items.
-    pub fn new(run: &RunState, items: &[Item], strategy: Strategy, any_errors_fatal: bool) -> (Self, Diagnostics) {
-        let (tasks, outline) = outline::outline(items, strategy, any_errors_fatal, run.loader.catalog());
+    /// Draws the graph of these items; `known` renders keywords that decide about it.
+    pub fn new(
+        run: &RunState,
+        items: &[Item],
+        strategy: Strategy,
+        any_errors_fatal: bool,
+        known: outline::Known<'_>,
+    ) -> (Self, Diagnostics) {
+        let (tasks, outline) = outline::outline(items, strategy, any_errors_fatal, run.loader.catalog(), known);
         let (graph, diagnostics) = graph::build(&outline);
         (Self { tasks, graph: Arc::new(graph) }, diagnostics)
     }
@@ -62,13 +68,13 @@ pub enum Ended {
 }
 
 /// What one node's work came to.
-struct NodeDone {
-    node: NodeId,
-    host: usize,
-    info: Option<Arc<TaskInfo>>,
-    report: Option<TaskReport>,
-    finish: Finish,
-    ended: Option<Ended>,
+pub(super) struct NodeDone {
+    pub(super) node: NodeId,
+    pub(super) host: usize,
+    pub(super) info: Option<Arc<TaskInfo>>,
+    pub(super) report: Option<TaskReport>,
+    pub(super) finish: Finish,
+    pub(super) ended: Option<Ended>,
 }
 
 type Boxed<T> = Pin<Box<dyn Future<Output = T> + Send>>;
@@ -96,13 +102,10 @@ pub fn walk(
                     let task = Arc::clone(&list.tasks[list.graph.task(node).expect("only task nodes are handed out")]);
                     let others: Vec<_> =
                         all.iter().filter(|index| **index != first).map(|index| Arc::clone(&hosts[*index])).collect();
-                    let job = Job {
-                        run: Arc::clone(&run),
-                        play: Arc::clone(&play),
-                        host: Arc::clone(&hosts[first]),
-                        task,
-                        nested: nested.clone(),
-                    };
+                    let mut nested = nested.clone();
+                    nested.rescued_outside |= scheduler.is_rescuable(node, first);
+                    let job =
+                        Job { run: Arc::clone(&run), play: Arc::clone(&play), host: Arc::clone(&hosts[first]), task, nested };
                     running.spawn(async move { job.run(node, first, others).await });
                 }
             }
@@ -116,13 +119,12 @@ pub fn walk(
             }
             let verdict = scheduler.finished(done.node, done.host, done.finish);
             if let (Some(report), Some(info)) = (done.report, done.info) {
-                let rescued = verdict == Verdict::Rescued || nested.rescued_outside;
+                let rescued = verdict == Verdict::Rescued || (verdict == Verdict::Fails && nested.rescued_outside);
                 let ending = if report.ending == TaskEnding::Failed && rescued { TaskEnding::Rescued } else { report.ending };
                 run.emit(report.event(&info, &hosts[done.host].name, ending));
             }
             if nested.depth == 0 {
-                let live = scheduler.live_hosts().into_iter().map(|index| Arc::clone(&hosts[index].name)).collect();
-                *play.live.write().expect("no thread panics here") = live;
+                play.set_live(&scheduler.live_hosts().into_iter().map(|index| &hosts[index].name).collect());
             }
         }
         let stopped = run.stop.is_asked();
@@ -131,7 +133,7 @@ pub fn walk(
                 Walked::Failed => Walk::Failed,
                 Walked::Dead => Walk::Dead,
                 _ if ended[index].is_some() => Walk::Ended(ended[index].expect("just checked")),
-                Walked::Done | Walked::Ended => Walk::Done,
+                Walked::Done | Walked::Ended | Walked::Forgiven => Walk::Done,
                 Walked::Running if stopped => Walk::Stopped,
                 Walked::Running | Walked::Stopped => Walk::Stopped,
             })
@@ -152,20 +154,27 @@ impl Job {
     async fn run(self, node: NodeId, host: usize, others: Vec<Arc<HostState>>) -> NodeDone {
         let module = Arc::clone(&self.task.action.module);
         let plain = |finish, ended| NodeDone { node, host, info: None, report: None, finish, ended };
-        let (first, result) = match &*module {
-            "meta" => {
-                let (finish, ended) = self.meta().await;
-                (plain(finish, ended), None)
-            }
+        if self.is_passed_by() {
+            return plain(Finish::Done, None);
+        }
+        // What ran once by its nature, not because somebody said so, is one host's result.
+        let others =
+            if outline::bypasses_hosts(&self.task) && self.task.keywords.run_once.is_none() { Vec::new() } else { others };
+        match &*module {
+            "meta" => super::meta::perform(&self.task_run(others)).await.into_node(node, host),
             "include_tasks" | "include_role" => {
-                let this = self.task_run();
+                let this = self.task_run(others);
                 let info = Arc::clone(&this.info);
                 let (finish, ended, report) = include::perform(&this).await;
-                (NodeDone { report, info: Some(info), ..plain(finish, ended) }, None)
+                if let Some(report) = report.as_ref().filter(|report| report.ending == TaskEnding::Failed) {
+                    self.note_failure(&this, report);
+                }
+                NodeDone { report, info: Some(info), ..plain(finish, ended) }
             }
             _ => {
-                let this = self.task_run();
+                let this = self.task_run(others);
                 let report = this.perform().await;
+                self.note_role(&report);
                 let mut finish = finish(&report);
                 if finish == Finish::Failed {
                     self.note_failure(&this, &report);
@@ -173,35 +182,40 @@ impl Job {
                         finish = Finish::FailedForAll;
                     }
                 }
-                if report.ending == TaskEnding::Changed {
-                    self.notify(&this);
+                if !self.notify(&report) {
+                    finish = Finish::Failed;
                 }
                 let info = Arc::clone(&this.info);
-                let copy = report.clone();
-                (NodeDone { report: Some(report), info: Some(info), ..plain(finish, None) }, Some(copy))
-            }
-        };
-        // What ran once counts for the others too: they get its result.
-        for other in others {
-            let Some(report) = &result else { continue };
-            if let Some(name) = &self.task.register {
-                let variable =
-                    Variable { definition: Definition::Data(report.result.clone()), origin: Origin::Task(self.task.span) };
-                other.set([(Arc::clone(name), variable)]);
-            }
-            if &*module == "set_fact" {
-                let scope = self.task_run().scope();
-                for (name, _) in &self.task.action.options {
-                    if let Some((variable, _)) = scope.lookup(name) {
-                        other.set([(Arc::clone(name), variable.clone())]);
-                    }
-                }
+                NodeDone { report: Some(report), info: Some(info), ..plain(finish, None) }
             }
         }
-        first
     }
 
-    fn task_run(&self) -> TaskRun {
+    /// Whether the host passes the task by without a word: its role ran here already, or was ended,
+    /// or facts that would be gathered are known.
+    fn is_passed_by(&self) -> bool {
+        // The setting `gathering`: once for every host.
+        let smart = self.play.play.gather_facts.as_ref().and_then(Node::as_str) == Some("smart");
+        if self.task.id == 0 && smart && self.host.gathered.load(std::sync::atomic::Ordering::SeqCst) {
+            return true;
+        }
+        let Some(role) = self.task.role.as_ref().filter(|_| !self.task.handler) else { return false };
+        if self.host.ended_roles.lock().expect("no thread panics here").iter().any(|ended| Arc::ptr_eq(ended, role)) {
+            return true;
+        }
+        let ran = self.host.roles.lock().expect("no thread panics here");
+        role.once && ran.get(&role.key).is_some_and(|other| !Arc::ptr_eq(other, role))
+    }
+
+    /// Notes that a role has run on the host.
+    fn note_role(&self, report: &TaskReport) {
+        let Some(role) = self.task.role.as_ref().filter(|_| report.ending != TaskEnding::Skipped && !self.task.handler) else {
+            return;
+        };
+        self.host.roles.lock().expect("no thread panics here").entry(role.key.clone()).or_insert_with(|| Arc::clone(role));
+    }
+
+    fn task_run(&self, others: Vec<Arc<HostState>>) -> TaskRun {
         let info = info(&self.run, &self.play, &self.host, &self.task, &self.nested);
         TaskRun {
             run: Arc::clone(&self.run),
@@ -210,93 +224,74 @@ impl Job {
             task: Arc::clone(&self.task),
             info,
             nested: self.nested.clone(),
+            others,
         }
     }
 
     /// `ansible_failed_task` and `ansible_failed_result`, for a rescue.
     fn note_failure(&self, this: &TaskRun, report: &TaskReport) {
-        use crate::vars::{Key, Map, Value};
-        let about = Map::from_iter([
-            (Key::from("name"), Value::from(this.info.name.as_str())),
+        // Known only where a rescue section takes over: a failure in that section changes nothing.
+        if !self.nested.rescued_outside {
+            return;
+        }
+        let scope = this.scope();
+        let shown = |node: &Node| this.run.renderer.value(node, &scope).unwrap_or(Value::Null);
+        let options: Map =
+            this.task.action.options.iter().map(|(name, node)| (Key::Str(Arc::clone(name)), shown(node))).collect();
+        let texts = |list: &[Arc<str>]| Value::from(list.iter().map(|text| Value::from(&**text)).collect::<Vec<_>>());
+        let keywords = &this.task.keywords;
+        let mut about = Map::from_iter([
+            (Key::from("name"), this.task.name.as_ref().map_or(Value::from(""), |_| Value::from(this.info.name.as_str()))),
             (Key::from("action"), Value::from(this.task.action.written.as_str())),
+            (Key::from("args"), Value::from(options)),
+            (Key::from("tags"), texts(&keywords.tags)),
+            (
+                Key::from("when"),
+                keywords.when.iter().map(|node| node.as_str().map_or(Value::Null, Value::from)).collect::<Vec<_>>().into(),
+            ),
         ]);
+        for (name, node) in [
+            ("delegate_to", &keywords.delegate_to),
+            ("become", &keywords.r#become),
+            ("become_user", &keywords.become_user),
+            ("ignore_errors", &keywords.ignore_errors),
+            ("check_mode", &keywords.check_mode),
+            ("run_once", &keywords.run_once),
+        ] {
+            about.insert(Key::from(name), node.as_ref().map_or(Value::Null, shown));
+        }
+        about.insert(Key::from("register"), this.task.register.as_deref().map_or(Value::Null, Value::from));
         self.host.set([
             (Arc::from("ansible_failed_task"), super::scope::data(about)),
             (Arc::from("ansible_failed_result"), super::scope::data(report.result.clone())),
         ]);
     }
 
-    /// Notes the handlers that the task names.
-    fn notify(&self, this: &TaskRun) {
-        let Some(node) = &self.task.notify else { return };
-        let scope = this.scope();
-        let items: Vec<Node> = node.as_list().map_or_else(|| vec![node.clone()], <[Node]>::to_vec);
-        let handlers = self.play.handlers.read().expect("no thread panics here").clone();
-        for item in &items {
-            let names = match self.run.renderer.value(item, &scope) {
-                Ok(crate::vars::Value::List(list)) => list.iter().map(ToString::to_string).collect(),
-                Ok(value) => vec![value.to_string()],
-                Err(_) => continue,
-            };
-            for name in names {
-                let chosen = super::handlers::answering(&handlers, &name);
-                if chosen.is_empty() {
-                    self.run.emit(super::event::Event::Note {
-                        level: super::event::NoteLevel::Warning,
-                        host: Some(Arc::clone(&self.host.name)),
-                        text: format!("no handler is named or listens to `{name}` ({})", self.run.map.place(item.span)),
-                    });
-                }
-                self.host.notified.lock().expect("no thread panics here").extend(chosen);
-            }
+    /// Notes the handlers that the task named; false where there is none of a name.
+    fn notify(&self, report: &TaskReport) -> bool {
+        if report.notified.is_empty() {
+            return true;
         }
+        let handlers = super::handlers::Handlers::of(&self.run, &self.play, &self.host);
+        let mut all_found = true;
+        for name in &report.notified {
+            let chosen = handlers.answering(name);
+            if chosen.is_empty() {
+                let place = self.task.notify.as_ref().map_or(self.task.span, |node| node.span);
+                self.warn(format!("no handler is named or listens to `{name}` ({})", self.run.map.place(place)));
+                all_found = false;
+            }
+            self.host.notified.lock().expect("no thread panics here").extend(chosen);
+        }
+        all_found
     }
 
-    /// `meta`.
-    async fn meta(&self) -> (Finish, Option<Ended>) {
-        let this = self.task_run();
-        let scope = this.scope();
-        match this.conditions(&scope) {
-            Ok(None) => {}
-            Ok(Some(_)) => return (Finish::Done, None),
-            Err((error, node)) => {
-                let report = this.template_failure(&error, node.span);
-                self.run.emit(super::event::Event::Note {
-                    level: super::event::NoteLevel::Warning,
-                    host: Some(Arc::clone(&self.host.name)),
-                    text: report.message.unwrap_or_default(),
-                });
-                return (Finish::Failed, None);
-            }
-        }
-        let what = self.task.action.option("_raw_params").and_then(Node::as_str).unwrap_or("noop");
-        match what.trim() {
-            "flush_handlers" => (super::handlers::flush(&self.run, &self.play, &self.host, &self.nested).await, None),
-            "end_host" => (Finish::EndHost, Some(Ended::Host)),
-            "end_play" => (Finish::EndPlay, Some(Ended::Play)),
-            "end_batch" => (Finish::EndPlay, Some(Ended::Batch)),
-            "clear_facts" => {
-                super::facts::clear(&self.host);
-                (Finish::Done, None)
-            }
-            "noop" | "clear_host_errors" => (Finish::Done, None),
-            "reset_connection" => {
-                let session = self.host.session.lock().await.take();
-                if let Some(Ok(session)) = session {
-                    session.close().await;
-                }
-                *self.host.locked.lock().await = false;
-                (Finish::Done, None)
-            }
-            other => {
-                self.run.emit(super::event::Event::Note {
-                    level: super::event::NoteLevel::Warning,
-                    host: Some(Arc::clone(&self.host.name)),
-                    text: format!("`meta: {other}` is not supported ({})", self.run.map.place(self.task.span)),
-                });
-                (Finish::Failed, None)
-            }
-        }
+    fn warn(&self, text: String) {
+        self.run.emit(super::event::Event::Note {
+            level: super::event::NoteLevel::Warning,
+            host: Some(Arc::clone(&self.host.name)),
+            text,
+        });
     }
 }
 

@@ -38,20 +38,20 @@ pub async fn perform(this: &TaskRun) -> (Finish, Option<Ended>, Option<TaskRepor
             };
         }
     };
+    // As in Ansible, which items are included is decided before the first of them runs.
+    let mut chosen = Vec::new();
     for index in 0..items.len() {
-        let layer = looping::item_layer(
-            &this.task,
-            &items,
-            index,
-            this.flag(this.task.loop_control.extended.as_ref(), &scope).unwrap_or(false),
-        );
+        let layer = looping::item_layer(&this.task, &items, index, this.extended(&scope));
         let mut inner = scope.clone();
         inner.push(layer.clone());
-        let (finish, ended, report) = match this.conditions(&inner) {
-            Ok(None) => one(this, &inner, vec![layer]).await,
-            Ok(Some(_)) => continue,
-            Err((error, node)) => not_run(this.template_failure(&error, node.span)),
-        };
+        match this.conditions(&inner) {
+            Ok(None) => chosen.push((inner, layer)),
+            Ok(Some(skipped)) => this.tell(this.label(&items[index], &inner), &skipped, Vec::new(), false),
+            Err((error, node)) => return not_run(this.template_failure(&error, node.span)),
+        }
+    }
+    for (scope, layer) in chosen {
+        let (finish, ended, report) = one(this, &scope, vec![layer]).await;
         if finish != Finish::Done {
             return (finish, ended, report);
         }
@@ -62,18 +62,7 @@ pub async fn perform(this: &TaskRun) -> (Finish, Option<Ended>, Option<TaskRepor
 /// The report of an include that did not get as far as its tasks.
 fn not_run(item: ItemReport) -> (Finish, Option<Ended>, Option<TaskReport>) {
     let finish = if item.ending == TaskEnding::Failed { Finish::Failed } else { Finish::Done };
-    let report = TaskReport {
-        ending: item.ending,
-        changes: Vec::new(),
-        wanted: Vec::new(),
-        message: item.message,
-        hint: item.hint,
-        result: item.result,
-        hide: false,
-        lost: false,
-        seconds: 0.0,
-    };
-    (finish, None, Some(report))
+    (finish, None, Some(TaskReport::without_work(item)))
 }
 
 /// One include: reads it and walks it.
@@ -101,11 +90,16 @@ async fn one(this: &TaskRun, scope: &Scope, mut layers: Vec<Layer>) -> (Finish, 
     let mut nested = this.nested.clone();
     nested.layers.extend(layers);
     nested.depth += 1;
-    let selected = this.run.settings.tags.apply(&items);
-    let (list, found) = TaskList::new(&this.run, &selected, Strategy::Standard, false);
+    let rendered = |node: &Node| this.run.renderer.value(node, scope).ok();
+    let late = super::play::tags_of(&this.run, scope, this.task.span);
+    let selected = this.run.settings.tags.apply(&items, &late);
+    let (list, found) = TaskList::new(&this.run, &selected, Strategy::Standard, false, &rendered);
     if let Some(problem) = found.iter().find(|problem| problem.severity == Severity::Error) {
         return not_run(ItemReport::failed(problem.message.clone(), problem.hint.clone()));
     }
+    // The include itself went well, whatever becomes of its tasks.
+    let report = TaskReport::without_work(ItemReport::plain(TaskEnding::Ok, Value::from(crate::vars::Map::new()), None));
+    this.run.emit(report.event(&this.info, &this.host.name, TaskEnding::Ok));
     let hosts = vec![Arc::clone(&this.host)];
     let ended = walk(Arc::clone(&this.run), Arc::clone(&this.play), Arc::new(list), hosts, Limits::default(), nested).await;
     match ended.first() {
@@ -131,15 +125,10 @@ fn text(this: &TaskRun, scope: &Scope, name: &str) -> Result<Option<(String, Nod
 fn read(this: &TaskRun, scope: &Scope, diagnostics: &mut Diagnostics) -> Result<Vec<Item>, Box<ItemReport>> {
     let task = &this.task;
     // Included tasks inherit from what is around the include; `apply` adds to that. What stands on
-    // the include itself (its condition, its tags) is for the include alone.
+    // the include itself is for the include alone, except its variables.
     let apply =
         task.action.option("apply").and_then(Node::as_map).map(|map| Keywords::read(map, diagnostics)).unwrap_or_default();
-    let around = Keywords {
-        when: Vec::new(),
-        tags: Vec::new(),
-        vars: task.keywords.vars[..task.own_vars].to_vec(),
-        ..task.keywords.clone()
-    };
+    let around = task.around.as_deref().cloned().unwrap_or_default();
     let place = Place {
         directory: task.directory.clone(),
         playbook: this.play.play.directory.clone(),
@@ -148,6 +137,7 @@ fn read(this: &TaskRun, scope: &Scope, diagnostics: &mut Diagnostics) -> Result<
         handlers: task.handler,
         stack: Vec::new(),
         vars: Vec::new(),
+        collections: this.play.play.collections.clone(),
         found_handlers: Arc::default(),
     };
     let items = if &*task.action.module == "include_role" {
@@ -184,6 +174,13 @@ fn role(this: &TaskRun, scope: &Scope, place: &Place, diagnostics: &mut Diagnost
             *slot = name;
         }
     }
+    let given = |name: &str, default: bool| {
+        let Some(node) = this.task.action.option(name) else { return Ok(default) };
+        this.flag(Some(node), scope).map_err(|error| Box::new(this.template_failure(&error, node.span)))
+    };
+    call.again = Some(given("allow_duplicates", true)?);
+    call.validate = given("rolespec_validate", true)?;
+    let public = given("public", false)?;
     let (roles, items, handlers) = this.run.loader.include_role(&call, place, diagnostics);
     let mut known = this.play.handlers.write().expect("no thread panics here");
     for handler in handlers {
@@ -192,8 +189,8 @@ fn role(this: &TaskRun, scope: &Scope, place: &Place, diagnostics: &mut Diagnost
             known.push(handler);
         }
     }
-    if this.flag(this.task.action.option("public"), scope).unwrap_or(false) {
-        this.host.public_roles.lock().expect("no thread panics here").extend(roles);
+    if public {
+        this.play.public_roles.write().expect("no thread panics here").extend(roles);
     }
     Ok(items)
 }

@@ -96,8 +96,19 @@ fn wrong(list: &Node, message: &str) -> TemplateError {
     }
 }
 
+/// How much `ansible_loop` says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Extended {
+    /// It is not there.
+    No,
+    /// All but the items.
+    WithoutItems,
+    /// Everything.
+    WithItems,
+}
+
 /// The variables of one item: `item` (or `loop_var`), `index_var`, `ansible_loop`.
-pub fn item_layer(task: &Task, items: &[Value], index: usize, extended: bool) -> Layer {
+pub fn item_layer(task: &Task, items: &[Value], index: usize, extended: Extended) -> Layer {
     let control = &task.loop_control;
     let name = control.loop_var.clone().unwrap_or_else(|| Arc::from("item"));
     let mut variables = Variables::new();
@@ -107,10 +118,9 @@ pub fn item_layer(task: &Task, items: &[Value], index: usize, extended: bool) ->
         variables.insert(Arc::clone(counter), data(index as i64));
         variables.insert(Arc::from("ansible_index_var"), data(&**counter));
     }
-    if extended {
+    if extended != Extended::No {
         let length = items.len();
         let mut about = Map::from_iter([
-            (Key::from("allitems"), Value::from(items.to_vec())),
             (Key::from("index"), Value::Int(index as i64 + 1)),
             (Key::from("index0"), Value::Int(index as i64)),
             (Key::from("first"), Value::Bool(index == 0)),
@@ -119,6 +129,9 @@ pub fn item_layer(task: &Task, items: &[Value], index: usize, extended: bool) ->
             (Key::from("revindex"), Value::Int((length - index) as i64)),
             (Key::from("revindex0"), Value::Int((length - index) as i64 - 1)),
         ]);
+        if extended == Extended::WithItems {
+            about.insert(Key::from("allitems"), Value::from(items.to_vec()));
+        }
         if index > 0 {
             about.insert(Key::from("previtem"), items[index - 1].clone());
         }

@@ -4,13 +4,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, RwLock};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
+use rand::RngExt as _;
+
 use super::dispatch::{Ended, TaskList, Walk, walk};
 use super::event::{Event, HostEnding, HostRecap, NoteLevel};
 use super::scheduler::Limits;
 use super::scope;
-use super::state::{HostState, Nested, PlayState, RunState};
-use crate::playbook::{Action, Item, Keywords, LoopControl, Play, Playbook, Task};
-use crate::source::{Diagnostic, Diagnostics, Node, NodeValue, Severity};
+use super::state::{HostState, Nested, PlayState, RunState, RunWorld};
+use crate::playbook::play::Prompt;
+use crate::playbook::{Item, Keywords, Play, Playbook, Task};
+use crate::source::{Diagnostic, Diagnostics, Node, NodeValue, Severity, Span};
 use crate::template::TemplateError;
 use crate::vars::{Definition, Layer, Origin, Precedence, Scope, Value, Variable, Variables};
 
@@ -29,6 +32,8 @@ pub struct Finished {
 struct Chosen {
     play: Arc<Play>,
     hosts: Vec<Arc<str>>,
+    /// An earlier play may change which hosts these are.
+    open: bool,
 }
 
 /// Runs playbooks.
@@ -36,13 +41,23 @@ pub async fn run(state: &Arc<RunState>, playbooks: &[Playbook], warnings: &mut D
     let begun = Instant::now();
     let mut problems = Diagnostics::default();
     let mut chosen = Vec::new();
+    // Whether an earlier play may change which hosts there are.
+    let mut open = false;
     for play in playbooks.iter().flat_map(|playbook| &playbook.plays) {
-        match hosts_of(state, play, warnings) {
-            Ok(hosts) => chosen.push(Chosen { play: Arc::clone(play), hosts }),
-            Err(found) => problems.extend(found),
+        let mut found = Diagnostics::default();
+        match hosts_of(state, play, &mut found) {
+            Ok(hosts) => chosen.push(Chosen { play: Arc::clone(play), hosts, open }),
+            Err(_) if open || (!chosen.is_empty() && is_template(&play.hosts)) => {
+                chosen.push(Chosen { play: Arc::clone(play), hosts: Vec::new(), open: true });
+            }
+            Err(wrong) => problems.extend(wrong),
         }
+        if !open {
+            warnings.extend(found);
+        }
+        open |= changes_inventory(play);
     }
-    if !state.settings.allow_no_hosts && chosen.iter().all(|one| one.hosts.is_empty()) && !chosen.is_empty() {
+    if !open && !state.settings.allow_no_hosts && chosen.iter().all(|one| one.hosts.is_empty()) && !chosen.is_empty() {
         // A run without any host is a mistake, not a success.
         for warning in std::mem::take(warnings).iter() {
             problems.push(Diagnostic { severity: Severity::Error, ..warning.clone() });
@@ -56,12 +71,12 @@ pub async fn run(state: &Arc<RunState>, playbooks: &[Playbook], warnings: &mut D
     }
     let needed: Vec<Arc<str>> =
         chosen.iter().flat_map(|one| one.hosts.iter().cloned()).collect::<BTreeSet<_>>().into_iter().collect();
-    problems.extend(state.inventory.closed_files(&needed));
+    problems.extend(state.roster.view().closed_files(&needed));
     problems.extend(super::sealed::check(state, chosen.iter().map(|one| (&one.play, one.hosts.as_slice()))));
     if problems.has_errors() {
         return Finished { recap: Vec::new(), interrupted: false, diagnostics: problems };
     }
-    let selected: BTreeSet<Arc<str>> = chosen.iter().flat_map(|one| one.hosts.iter().cloned()).collect();
+    let mut selected: BTreeSet<Arc<str>> = chosen.iter().flat_map(|one| one.hosts.iter().cloned()).collect();
     state.emit(Event::RunStarted {
         run: state.settings.run.clone(),
         mode: state.settings.mode,
@@ -70,9 +85,19 @@ pub async fn run(state: &Arc<RunState>, playbooks: &[Playbook], warnings: &mut D
         at: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64()),
     });
     let mut gone: BTreeMap<Arc<str>, Walk> = BTreeMap::new();
-    for one in &chosen {
+    for one in &mut chosen {
         if state.stop.is_asked() {
             break;
+        }
+        if one.open {
+            match hosts_of(state, &one.play, warnings) {
+                Ok(hosts) => one.hosts = hosts,
+                Err(found) => {
+                    problems.extend(found);
+                    break;
+                }
+            }
+            selected.extend(one.hosts.iter().cloned());
         }
         let left: Vec<Arc<str>> = one.hosts.iter().filter(|host| !gone.contains_key(*host)).cloned().collect();
         if one.hosts.is_empty() {
@@ -81,7 +106,7 @@ pub async fn run(state: &Arc<RunState>, playbooks: &[Playbook], warnings: &mut D
         if left.is_empty() {
             continue;
         }
-        let go_on = run_play(state, &one.play, left, &mut gone).await;
+        let go_on = run_play(state, &one.play, &one.hosts, left, &mut gone).await;
         if !go_on {
             break;
         }
@@ -91,6 +116,20 @@ pub async fn run(state: &Arc<RunState>, playbooks: &[Playbook], warnings: &mut D
     let recap = recap(state, &selected, &gone);
     state.emit(Event::RunEnded { recap: recap.clone(), seconds: begun.elapsed().as_secs_f64(), interrupted });
     Finished { recap, interrupted, diagnostics: problems }
+}
+
+fn is_template(node: &Node) -> bool {
+    node.as_list().unwrap_or(std::slice::from_ref(node)).iter().any(|node| node.as_str().is_some_and(|text| text.contains("{{")))
+}
+
+/// Whether tasks of a play may add hosts or groups; what it includes cannot be known.
+fn changes_inventory(play: &Play) -> bool {
+    let mut tasks = Vec::new();
+    crate::playbook::load::collect_tasks(&play.items, &mut tasks);
+    tasks.iter().chain(&play.handlers).any(|task| {
+        matches!(&*task.action.module, "add_host" | "group_by" | "include_tasks" | "include_role")
+            || task.meta() == Some("refresh_inventory")
+    })
 }
 
 /// Says goodbye to all hosts, at once.
@@ -126,6 +165,25 @@ fn extra_scope(state: &RunState) -> Scope {
     scope
 }
 
+/// What a play's own keywords see: no host yet.
+fn level_scope(state: &Arc<RunState>, play: &Play) -> Scope {
+    let mut scope = extra_scope(state);
+    scope.world = Some(Arc::new(RunWorld(Arc::downgrade(state))));
+    scope.search = Arc::from(vec![play.directory.clone()]);
+    scope.push(Layer { precedence: Precedence::PlayVars, variables: Arc::clone(&play.vars) });
+    scope.push(Layer { precedence: Precedence::Magic, variables: state.roster.groups() });
+    scope
+}
+
+/// Renders tags that are templates, in a scope.
+pub(super) fn tags_of<'a>(state: &'a RunState, scope: &'a Scope, span: Span) -> impl Fn(&str) -> Vec<Arc<str>> + 'a {
+    move |tag| match state.renderer.value(&Node::str(span, tag), scope) {
+        Ok(Value::List(items)) => items.iter().map(|item| item.to_string().into()).collect(),
+        Ok(value) => value.to_string().split(',').map(|tag| tag.trim().into()).collect(),
+        Err(_) => vec![tag.into()],
+    }
+}
+
 fn problem(error: &TemplateError, node: &Node) -> Diagnostics {
     let mut diagnostics = Diagnostics::default();
     diagnostics.push(error.diagnostic(node.span));
@@ -133,8 +191,8 @@ fn problem(error: &TemplateError, node: &Node) -> Diagnostics {
 }
 
 /// The hosts that a play selects, in its order.
-fn hosts_of(state: &RunState, play: &Play, warnings: &mut Diagnostics) -> Result<Vec<Arc<str>>, Diagnostics> {
-    let scope = extra_scope(state);
+fn hosts_of(state: &Arc<RunState>, play: &Play, warnings: &mut Diagnostics) -> Result<Vec<Arc<str>>, Diagnostics> {
+    let scope = level_scope(state, play);
     let value = state.renderer.value(&play.hosts, &scope).map_err(|error| problem(&error, &play.hosts))?;
     let patterns = match value {
         Value::List(items) => items.iter().map(ToString::to_string).collect(),
@@ -144,38 +202,46 @@ fn hosts_of(state: &RunState, play: &Play, warnings: &mut Diagnostics) -> Result
         Some(_) => problem.clone(),
         None => problem.clone().at(play.hosts.span, "here"),
     };
-    let selected = state.inventory.select_all(&patterns, state.settings.limit.as_deref()).map_err(|found| {
+    let selected = state.roster.view().select_all(&patterns, state.settings.limit.as_deref()).map_err(|found| {
         let mut diagnostics = Diagnostics::default();
         found.iter().for_each(|problem| diagnostics.push(placed(problem)));
         diagnostics
     })?;
     selected.warnings.iter().for_each(|problem| warnings.push(placed(problem)));
-    let mut hosts = selected.hosts;
+    // Whether there is such an order is said before anything runs.
+    let mut sorted = selected.hosts.clone();
     if let Some(node) = &play.order {
-        match node.as_str().unwrap_or("inventory") {
-            "inventory" => {}
-            "reverse_inventory" => hosts.reverse(),
-            "sorted" => hosts.sort(),
-            "reverse_sorted" => {
-                hosts.sort();
-                hosts.reverse();
-            }
-            "shuffle" => {
-                use rand::seq::SliceRandom as _;
-                hosts.shuffle(&mut rand::rng());
-            }
-            other => {
-                let mut diagnostics = Diagnostics::default();
-                diagnostics.push(
-                    Diagnostic::error("bad-order", format!("no order named `{other}`"))
-                        .at(node.span, "here")
-                        .hint("inventory, reverse_inventory, sorted, reverse_sorted and shuffle are"),
-                );
-                return Err(diagnostics);
-            }
+        let order = state.renderer.value(node, &scope).map_err(|error| problem(&error, node))?;
+        if !sort(&mut sorted, &order.to_string()) {
+            let mut diagnostics = Diagnostics::default();
+            diagnostics.push(
+                Diagnostic::error("bad-order", format!("no order named `{order}`"))
+                    .at(node.span, "here")
+                    .hint("inventory, reverse_inventory, sorted, reverse_sorted and shuffle are"),
+            );
+            return Err(diagnostics);
         }
     }
-    Ok(hosts)
+    Ok(selected.hosts)
+}
+
+/// Puts hosts in the order that `order` asks for; false if there is no such order.
+fn sort(hosts: &mut [Arc<str>], order: &str) -> bool {
+    match order {
+        "inventory" | "" => {}
+        "reverse_inventory" => hosts.reverse(),
+        "sorted" => hosts.sort(),
+        "reverse_sorted" => {
+            hosts.sort();
+            hosts.reverse();
+        }
+        "shuffle" => {
+            use rand::seq::SliceRandom as _;
+            hosts.shuffle(&mut rand::rng());
+        }
+        _ => return false,
+    }
+    true
 }
 
 /// Sizes of the batches: `serial` as a number, a percentage, or a list of them (the last repeats).
@@ -214,13 +280,18 @@ fn warn(state: &RunState, text: String) {
     state.emit(Event::Note { level: NoteLevel::Warning, host: None, text });
 }
 
-/// Runs a play; false when the run must not go on.
-async fn run_play(state: &Arc<RunState>, play: &Arc<Play>, hosts: Vec<Arc<str>>, gone: &mut BTreeMap<Arc<str>, Walk>) -> bool {
-    let scope = {
-        let mut scope = extra_scope(state);
-        scope.push(Layer { precedence: Precedence::PlayVars, variables: Arc::clone(&play.vars) });
-        scope
-    };
+/// Runs a play on those of `all` its hosts that are left; false when the run must not go on.
+async fn run_play(
+    state: &Arc<RunState>,
+    play: &Arc<Play>,
+    all: &[Arc<str>],
+    mut hosts: Vec<Arc<str>>,
+    gone: &mut BTreeMap<Arc<str>, Walk>,
+) -> bool {
+    let scope = level_scope(state, play);
+    if let Some(Ok(order)) = play.order.as_ref().map(|node| state.renderer.value(node, &scope)) {
+        sort(&mut hosts, &order.to_string());
+    }
     let render = |node: Option<&Node>| {
         node.map(|node| state.renderer.value(node, &scope).map_err(|error| (error, node.clone()))).transpose()
     };
@@ -247,17 +318,27 @@ async fn run_play(state: &Arc<RunState>, play: &Arc<Play>, hosts: Vec<Arc<str>>,
         }
     };
     let truth = |value: Option<Value>| value.is_some_and(|value| super::connection::is_true(&value).unwrap_or(false));
-    let (fatal, force) = (truth(fatal), truth(force));
+    let (fatal, force) = (truth(fatal), truth(force) || state.settings.language.force_handlers);
     let most_failed = most_failed.and_then(|value| value.to_string().trim_end_matches('%').trim().parse::<f64>().ok());
-    let prompted = Arc::new(prompt(state, play));
-    let items = state.settings.tags.apply(&with_facts(state, play));
-    let (list, diagnostics) = TaskList::new(state, &items, play.strategy, fatal);
+    let prompted = match prompt(state, play, &scope) {
+        Ok(prompted) => Arc::new(prompted),
+        Err(message) => {
+            warn(state, message);
+            return false;
+        }
+    };
+    let items = state.settings.tags.apply(&with_facts(state, play), &tags_of(state, &scope, play.span));
+    let known = |node: &Node| state.renderer.value(node, &scope).ok();
+    let barriers = fatal || most_failed.is_some();
+    let (list, diagnostics) = TaskList::new(state, &items, play.strategy, barriers, &known);
     if let Some(found) = diagnostics.iter().next() {
         warn(state, found.message.clone());
         return false;
     }
     let list = Arc::new(list);
     state.emit(Event::PlayStarted { play: play.title(), hosts: hosts.clone(), tasks: list.tasks.len() });
+    let removed: BTreeSet<Arc<str>> = all.iter().filter(|host| gone.contains_key(*host)).cloned().collect();
+    let removed = Arc::new(RwLock::new(removed));
     let mut rest = hosts.as_slice();
     for size in sizes {
         let (names, later) = rest.split_at(size);
@@ -265,12 +346,13 @@ async fn run_play(state: &Arc<RunState>, play: &Arc<Play>, hosts: Vec<Arc<str>>,
         let batch: Vec<Arc<HostState>> = names.iter().map(|name| state.host(name)).collect();
         let mut play_state = PlayState {
             play: Arc::clone(play),
-            all: hosts.clone(),
-            live: RwLock::new(names.to_vec()),
+            all: all.to_vec(),
+            removed: Arc::clone(&removed),
             handlers: RwLock::new(play.handlers.clone()),
             prompted: Arc::clone(&prompted),
+            public_roles: RwLock::default(),
             vars_files: BTreeMap::new(),
-            magic: Arc::new(scope::play_magic(state, play, &hosts, &batch)),
+            magic: Arc::new(scope::play_magic(state, play, all)),
             batch: batch.clone(),
         };
         for host in &batch {
@@ -306,12 +388,12 @@ async fn run_play(state: &Arc<RunState>, play: &Arc<Play>, hosts: Vec<Arc<str>>,
             // The hosts of this batch that did not fail are out of the run too.
             return false;
         }
-        if failed == batch.len() && !rest.is_empty() {
-            warn(state, "no host of this batch is left: the other batches are not started".to_owned());
-            for name in rest {
-                gone.insert(Arc::clone(name), Walk::Stopped);
+        if failed == batch.len() {
+            // Nobody of this batch is left: neither the other batches nor later plays are started.
+            if !rest.is_empty() {
+                warn(state, "no host of this batch is left: the other batches are not started".to_owned());
             }
-            break;
+            return false;
         }
         if ended.contains(&Walk::Ended(Ended::Play)) {
             break;
@@ -321,10 +403,8 @@ async fn run_play(state: &Arc<RunState>, play: &Arc<Play>, hosts: Vec<Arc<str>>,
 }
 
 /// The play's items, with the gathering of facts in front.
-fn with_facts(state: &RunState, play: &Play) -> Vec<Item> {
-    // The setting `gathering`: once for every host.
-    let smart = play.gather_facts.as_ref().and_then(Node::as_str) == Some("smart");
-    let wanted = match play.gather_facts.as_ref().map(|node| state.renderer.value(node, &extra_scope(state))) {
+fn with_facts(state: &Arc<RunState>, play: &Play) -> Vec<Item> {
+    let wanted = match play.gather_facts.as_ref().map(|node| state.renderer.value(node, &level_scope(state, play))) {
         None => true,
         Some(Ok(value)) => super::connection::is_true(&value).unwrap_or(true),
         Some(Err(_)) => true,
@@ -337,69 +417,84 @@ fn with_facts(state: &RunState, play: &Play) -> Vec<Item> {
             keywords.tags.push(Arc::from("always"));
         }
         keywords.when.clear();
-        if smart {
-            keywords.when.push(Node::str(span, "not (ansible_facts | default({}))"));
-        }
-        items.push(Item::Task(Arc::new(Task {
-            id: 0,
-            span,
-            written: Arc::default(),
-            name: Some(Node::str(span, "Gathering Facts")),
-            action: Action {
-                module: Arc::from("setup"),
-                written: "setup".to_owned(),
-                span,
-                options: play.gather_options.clone(),
-                template: None,
-            },
-            own_vars: keywords.vars.len(),
-            keywords,
-            register: None,
-            r#loop: None,
-            loop_control: LoopControl::default(),
-            until: None,
-            retries: None,
-            delay: None,
-            changed_when: None,
-            failed_when: None,
-            notify: None,
-            listen: Vec::new(),
-            handler: false,
-            role: None,
-            directory: play.directory.clone(),
-        })));
+        let mut task = Task::implied(0, span, "setup", play.gather_options.clone(), play.directory.clone());
+        task.name = Some(Node::str(span, "Gathering Facts"));
+        task.own_vars = keywords.vars.len();
+        task.keywords = keywords;
+        items.push(Item::Task(Arc::new(task)));
     }
     items.extend(play.items.iter().cloned());
     items
 }
 
+/// How often a confirmed prompt is asked again when the answers differ.
+const MOST_ANSWERS: usize = 3;
+
 /// Asks for `vars_prompt`; what `-e` gave is not asked.
-fn prompt(state: &RunState, play: &Play) -> Variables {
+fn prompt(state: &Arc<RunState>, play: &Play, scope: &Scope) -> Result<Variables, String> {
     let mut variables = Variables::new();
     for prompt in &play.vars_prompt {
         if state.settings.extra_vars.contains_key(&prompt.name) {
             continue;
         }
-        let default = prompt.default.clone().map(|text| format!(" [{text}]")).unwrap_or_default();
-        let ask = |text: &str| state.settings.session.ask.as_ref().and_then(|ask| (ask.0)(text));
-        let mut answer = ask(&format!("{}{default}: ", prompt.text)).map(|answer| answer.reveal().to_owned());
-        if prompt.confirm
-            && answer.is_some()
-            && ask(&format!("{} (again): ", prompt.text)).map(|again| again.reveal().to_owned()) != answer
-        {
-            warn(state, format!("the two answers to `{}` differ; the first is ignored", prompt.name));
-            answer = None;
-        }
-        let text = answer.filter(|text| !text.is_empty()).or_else(|| prompt.default.clone()).unwrap_or_default();
+        let failed = |error: TemplateError, span| format!("{} ({})", error.message, state.map.place(span));
+        let default = match &prompt.default {
+            Some(node) => Some(state.renderer.value(node, scope).map_err(|error| failed(error, node.span))?),
+            None => None,
+        };
+        let text = answer(state, prompt, default.as_ref());
+        let mut value = match text.filter(|text| !text.is_empty()) {
+            Some(text) => Value::from(text),
+            None => default.unwrap_or_else(|| Value::from("")),
+        };
         if prompt.private {
-            state.redactor.learn(&text);
+            state.redactor.learn(&value.to_string());
         }
-        variables.insert(
-            Arc::clone(&prompt.name),
-            Variable { definition: Definition::Data(Value::from(text)), origin: Origin::CommandLine },
-        );
+        if let Some((scheme, span)) = &prompt.encrypt {
+            value = encrypted(state, prompt, (scheme, *span), value).map_err(|error| failed(error, *span))?;
+        }
+        variables.insert(Arc::clone(&prompt.name), Variable { definition: Definition::Data(value), origin: Origin::CommandLine });
     }
-    variables
+    Ok(variables)
+}
+
+/// What is answered to a prompt; nothing where nobody can be asked.
+fn answer(state: &RunState, prompt: &Prompt, default: Option<&Value>) -> Option<String> {
+    let shown = default.filter(|_| !prompt.private).map(|value| format!(" [{value}]")).unwrap_or_default();
+    let ask = |text: &str| {
+        let asked = state.settings.session.ask.as_ref().and_then(|ask| (ask.0)(text));
+        asked.map(|answer| answer.reveal().to_owned())
+    };
+    for _ in 0..MOST_ANSWERS {
+        let first = ask(&format!("{}{shown}: ", prompt.text))?;
+        if !prompt.confirm || ask(&format!("confirm {}{shown}: ", prompt.text))? == first {
+            return Some(first);
+        }
+        warn(state, format!("the two answers to `{}` differ: asking again", prompt.name));
+    }
+    None
+}
+
+/// The answer's hash, by the filter that playbooks use for it.
+fn encrypted(state: &RunState, prompt: &Prompt, (scheme, span): (&str, Span), value: Value) -> Result<Value, TemplateError> {
+    let scheme = scheme.strip_suffix("_crypt").unwrap_or(scheme);
+    let mut scope = extra_scope(state);
+    let mut variables =
+        Variables::from_iter([(Arc::from("stead_answer"), scope::data(value)), (Arc::from("stead_scheme"), scope::data(scheme))]);
+    let mut call = String::from("stead_answer | password_hash(stead_scheme");
+    if let Some(salt) = &prompt.salt {
+        variables.insert(Arc::from("stead_salt"), scope::data(salt.as_str()));
+        call.push_str(", salt=stead_salt");
+    } else if let Some(size) = prompt.salt_size {
+        let letters = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789./";
+        let mut random = rand::rng();
+        let salt: String = (0..size.min(64)).map(|_| char::from(letters[random.random_range(0..letters.len())])).collect();
+        variables.insert(Arc::from("stead_salt"), scope::data(salt));
+        call.push_str(", salt=stead_salt");
+    }
+    call.push(')');
+    scope.push(Layer { precedence: Precedence::Loop, variables: Arc::new(variables) });
+    state.renderer.expression(&call, span, &scope)
 }
 
 /// Variables of `vars_files` for one host; an inner list means "the first that exists".

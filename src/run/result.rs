@@ -16,7 +16,9 @@ pub fn registered(done: &Done) -> Map {
     let flag = |map: &mut Map, name: &str, value: bool| {
         map.insert(Key::from(name), Value::Bool(value));
     };
-    flag(&mut map, "changed", matches!(done.ending, Ending::Changed));
+    // What failed after it had done something has changed something.
+    let acted = done.ending == Ending::Failed && !done.changes.is_empty();
+    flag(&mut map, "changed", done.ending == Ending::Changed || acted);
     flag(&mut map, "failed", matches!(done.ending, Ending::Failed));
     if done.ending == Ending::Skipped {
         flag(&mut map, "skipped", true);
@@ -39,12 +41,12 @@ pub fn registered(done: &Done) -> Map {
 }
 
 /// The result of a task whose condition did not hold.
-pub fn skipped(condition: &str) -> Map {
+pub fn skipped(condition: Value) -> Map {
     Map::from_iter([
         (Key::from("changed"), Value::Bool(false)),
         (Key::from("skipped"), Value::Bool(true)),
         (Key::from("skip_reason"), Value::from("Conditional result was False")),
-        (Key::from("false_condition"), Value::from(condition)),
+        (Key::from("false_condition"), condition),
     ])
 }
 
@@ -54,13 +56,16 @@ pub fn of_loop(items: &[(TaskEnding, Value)]) -> Map {
     let mut map = Map::from_iter([
         (Key::from("results"), Value::from(items.iter().map(|(_, result)| result.clone()).collect::<Vec<_>>())),
         (Key::from("changed"), Value::Bool(items.iter().any(|(_, result)| flagged(result, "changed")))),
-        (Key::from("failed"), Value::Bool(any(TaskEnding::Failed))),
     ]);
-    if !items.is_empty() && items.iter().all(|(ending, _)| *ending == TaskEnding::Skipped) {
-        map.insert(Key::from("skipped"), Value::Bool(true));
+    let skipped = items.iter().all(|(ending, _)| *ending == TaskEnding::Skipped);
+    map.insert(Key::from("skipped"), Value::Bool(skipped));
+    // Only a failure says so.
+    if any(TaskEnding::Failed) {
+        map.insert(Key::from("failed"), Value::Bool(true));
+    }
+    if !items.is_empty() && skipped {
         map.insert(Key::from("msg"), Value::from("All items skipped"));
     } else if items.is_empty() {
-        map.insert(Key::from("skipped"), Value::Bool(true));
         map.insert(Key::from("skipped_reason"), Value::from("No items in the list"));
     } else if any(TaskEnding::Failed) {
         map.insert(Key::from("msg"), Value::from("One or more items failed"));
@@ -128,12 +133,14 @@ pub struct ItemReport {
     pub hint: Option<String>,
     /// The host is gone: nothing more can be asked of it.
     pub lost: bool,
+    /// Handlers that it named because it changed something.
+    pub notified: Vec<String>,
 }
 
 impl ItemReport {
     /// Ended without anything having been done.
     pub fn plain(ending: TaskEnding, result: Value, message: Option<String>) -> Self {
-        Self { ending, result, done: None, message, hint: None, lost: false }
+        Self { ending, result, done: None, message, hint: None, lost: false, notified: Vec::new() }
     }
 
     /// Failed before anything could be done.

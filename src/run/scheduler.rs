@@ -67,6 +67,8 @@ pub enum Finish {
     EndHost,
     /// `meta: end_play` or `end_batch`: all hosts are done, without a failure.
     EndPlay,
+    /// `meta: clear_host_errors`: hosts that are gone come back, and no failure counts any more.
+    Forgive,
 }
 
 /// What a finish means for the host.
@@ -97,6 +99,8 @@ pub enum HostState {
     Ended,
     /// It was stopped because others failed.
     Stopped,
+    /// It failed, and the failure was cleared: it takes part in later plays.
+    Forgiven,
 }
 
 /// What is known of a node on a host.
@@ -149,6 +153,8 @@ struct HostPlace {
     own: bool,
     /// Others failed; to be noticed when what it is running has ended.
     to_stop: bool,
+    /// Its failure was cleared.
+    forgiven: bool,
 }
 
 /// Walks one graph over a number of hosts.
@@ -226,6 +232,7 @@ impl Scheduler {
             failed: false,
             own: false,
             to_stop: false,
+            forgiven: false,
         };
         let mut scheduler = Self {
             nodes,
@@ -307,12 +314,15 @@ impl Scheduler {
                 Finish::Lost if *one as usize == host => place.dead = true,
                 Finish::Lost => self.fail(*one, at, false),
                 Finish::EndHost => place.ended = true,
-                Finish::EndPlay => {}
+                Finish::EndPlay | Finish::Forgive => {}
             }
             self.stop_if_due(*one);
         }
         if finish == Finish::EndPlay {
             self.hosts.iter_mut().filter(|place| !place.dead && !place.failed).for_each(|place| place.ended = true);
+        }
+        if finish == Finish::Forgive {
+            self.forgive();
         }
         let fatal = match finish {
             Finish::FailedForAll => true,
@@ -339,6 +349,11 @@ impl Scheduler {
         verdict
     }
 
+    /// Whether a failure of this node on this host would be taken over by a rescue section.
+    pub fn is_rescuable(&self, node: NodeId, host: usize) -> bool {
+        self.verdict(node.0, host as u32, Finish::Failed) == Verdict::Rescued
+    }
+
     /// Whether every node is settled on every host.
     pub fn is_done(&self) -> bool {
         self.unsettled == 0
@@ -349,6 +364,7 @@ impl Scheduler {
         let place = &self.hosts[host];
         match place {
             _ if place.dead => HostState::Dead,
+            _ if place.forgiven => HostState::Forgiven,
             _ if place.failed && place.own => HostState::Failed,
             _ if place.failed => HostState::Stopped,
             _ if place.ended => HostState::Ended,
@@ -468,6 +484,15 @@ impl Scheduler {
                 }
             }
         }
+    }
+
+    /// Hosts that are gone take part again from here on; those that failed in later plays.
+    fn forgive(&mut self) {
+        for place in &mut self.hosts {
+            place.dead = false;
+            place.forgiven |= place.failed;
+        }
+        self.failed = 0;
     }
 
     /// Something changed on a host: settles what is queued there but must not run any more.

@@ -14,14 +14,15 @@ pub fn data(value: impl Into<Value>) -> Variable {
 /// What `hostvars[host]` shows: no play and no task.
 pub fn host_scope(run: &Arc<RunState>, host: &HostState) -> Scope {
     let mut scope = Scope { world: Some(Arc::new(RunWorld(Arc::downgrade(run)))), ..Scope::default() };
-    for layer in &host.inventory {
+    for layer in host.inventory_layers(run).iter() {
         scope.push(layer.clone());
     }
     for layer in host.layers() {
         scope.push(layer);
     }
     scope.push(Layer { precedence: Precedence::ExtraVars, variables: Arc::clone(&run.settings.extra_vars) });
-    scope.push(Layer { precedence: Precedence::Magic, variables: Arc::new(run.inventory.host_magic(&host.name)) });
+    scope.push(Layer { precedence: Precedence::Magic, variables: Arc::new(run.roster.view().host_magic(&host.name)) });
+    scope.push(Layer { precedence: Precedence::Magic, variables: run.roster.groups() });
     scope
 }
 
@@ -34,14 +35,10 @@ pub fn play_scope(run: &Arc<RunState>, play: &PlayState, host: &HostState) -> Sc
     if let Some(files) = play.vars_files.get(&host.name) {
         push(Precedence::PlayVarsFiles, files);
     }
-    let public = host.public_roles.lock().expect("no thread panics here").clone();
+    let public = play.public_roles.read().expect("no thread panics here").clone();
     for role in play.play.roles.iter().chain(&public) {
-        for defaults in &role.defaults {
-            push(Precedence::RoleDefaults, defaults);
-        }
-        for vars in &role.vars {
-            push(Precedence::RoleVars, vars);
-        }
+        push(Precedence::RoleDefaults, &role.own_defaults);
+        push(Precedence::RoleVars, &role.own_vars);
     }
     push(Precedence::Magic, &play.magic);
     push(Precedence::Magic, &Arc::new(live_magic(play)));
@@ -57,14 +54,22 @@ pub fn task_scope(run: &Arc<RunState>, play: &PlayState, host: &HostState, task:
         role.defaults.iter().for_each(|layer| push(Precedence::RoleDefaults, layer));
         role.vars.iter().for_each(|layer| push(Precedence::RoleVars, layer));
         push(Precedence::RoleParams, &role.params);
-        let name = data(&*role.name);
+        let (collection, plain) = match role.name.rsplit_once('.') {
+            Some((collection, plain)) if collection.contains('.') && !role.name.contains('/') => (Some(collection), plain),
+            _ => (None, &*role.name),
+        };
         let parents: Vec<Value> = role.parents.iter().map(|name| Value::from(&**name)).collect();
-        let magic = Variables::from_iter([
-            (Arc::from("role_name"), name.clone()),
-            (Arc::from("ansible_role_name"), name),
-            (Arc::from("role_path"), data(role.path.display().to_string())),
-            (Arc::from("ansible_parent_role_names"), data(parents)),
+        let mut magic = Variables::from_iter([
+            (Arc::from("role_name"), data(plain)),
+            (Arc::from("ansible_role_name"), data(&*role.name)),
+            (Arc::from("role_path"), data(absolute(&role.path))),
         ]);
+        if !parents.is_empty() {
+            magic.insert(Arc::from("ansible_parent_role_names"), data(parents));
+        }
+        if let Some(collection) = collection {
+            magic.insert(Arc::from("ansible_collection_name"), data(collection));
+        }
         push(Precedence::Magic, &Arc::new(magic));
     }
     for (index, vars) in task.keywords.vars.iter().enumerate() {
@@ -74,14 +79,12 @@ pub fn task_scope(run: &Arc<RunState>, play: &PlayState, host: &HostState, task:
         push(layer.precedence, &layer.variables);
     }
     let mut search = Vec::new();
-    if let Some(role) = &task.role {
-        search.push(role.path.clone());
-    }
-    if !search.contains(&task.directory) {
-        search.push(task.directory.clone());
-    }
-    if !search.contains(&play.play.directory) {
-        search.push(play.play.directory.clone());
+    let places = task.role.iter().map(|role| &role.path).chain([&task.directory, &play.play.directory]);
+    for place in places {
+        let place = std::path::absolute(place).unwrap_or_else(|_| place.clone());
+        if !search.contains(&place) {
+            search.push(place);
+        }
     }
     scope.search = search.into();
     scope
@@ -89,8 +92,7 @@ pub fn task_scope(run: &Arc<RunState>, play: &PlayState, host: &HostState, task:
 
 /// Magic variables of a play that do not change while it runs. The names are those that
 /// Ansible's documentation lists as special variables.
-pub fn play_magic(run: &RunState, play: &crate::playbook::Play, all: &[Arc<str>], batch: &[Arc<HostState>]) -> Variables {
-    let names = |list: &mut dyn Iterator<Item = &Arc<str>>| -> Vec<Value> { list.map(|name| Value::from(&**name)).collect() };
+pub fn play_magic(run: &RunState, play: &crate::playbook::Play, all: &[Arc<str>]) -> Variables {
     let tags = |list: &[String], none: &[&str]| -> Vec<Value> {
         if list.is_empty() {
             none.iter().map(|tag| Value::from(*tag)).collect()
@@ -105,17 +107,26 @@ pub fn play_magic(run: &RunState, play: &crate::playbook::Play, all: &[Arc<str>]
         (Key::from("revision"), Value::Int(0)),
         (Key::from("string"), Value::from("2.19.0")),
     ]);
-    let roles: Vec<Value> = play.roles.iter().map(|role| Value::from(&*role.name)).collect();
+    let roles = |wanted: &dyn Fn(&crate::playbook::RoleInfo) -> bool| -> Value {
+        let mut names: Vec<&str> = Vec::new();
+        for role in play.roles.iter().filter(|role| wanted(role)) {
+            if !names.contains(&&*role.name) {
+                names.push(&role.name);
+            }
+        }
+        Value::from(names.into_iter().map(Value::from).collect::<Vec<_>>())
+    };
+    let language = &run.settings.language;
+    let path = |path: Option<&std::path::PathBuf>| data(path.map(|path| path.display().to_string()));
     Variables::from_iter([
-        (Arc::from("groups"), data(run.inventory.groups_value())),
-        (Arc::from("ansible_inventory_sources"), data(run.inventory.sources().iter().map(Value::from).collect::<Value>())),
+        (Arc::from("ansible_inventory_sources"), data(run.roster.view().sources().iter().map(Value::from).collect::<Value>())),
         (Arc::from("playbook_dir"), data(absolute(&play.directory))),
         (Arc::from("ansible_play_name"), data(play.title())),
-        (Arc::from("ansible_play_hosts_all"), data(names(&mut all.iter()))),
-        (Arc::from("ansible_play_batch"), data(names(&mut batch.iter().map(|host| &host.name)))),
-        (Arc::from("ansible_play_role_names"), data(roles.clone())),
-        (Arc::from("ansible_role_names"), data(roles.clone())),
-        (Arc::from("role_names"), data(roles)),
+        (Arc::from("ansible_play_hosts_all"), data(all.iter().map(|name| Value::from(&**name)).collect::<Vec<_>>())),
+        (Arc::from("ansible_play_role_names"), data(roles(&|role| role.named))),
+        (Arc::from("ansible_dependent_role_names"), data(roles(&|role| !role.named))),
+        (Arc::from("ansible_role_names"), data(roles(&|_| true))),
+        (Arc::from("role_names"), data(roles(&|role| role.named))),
         (Arc::from("ansible_check_mode"), data(run.plans())),
         (Arc::from("ansible_diff_mode"), data(run.plans())),
         (Arc::from("ansible_verbosity"), data(i64::from(run.settings.verbosity))),
@@ -123,14 +134,20 @@ pub fn play_magic(run: &RunState, play: &crate::playbook::Play, all: &[Arc<str>]
         (Arc::from("ansible_version"), data(version)),
         (Arc::from("ansible_run_tags"), data(tags(&run.settings.tags.only, &["all"]))),
         (Arc::from("ansible_skip_tags"), data(tags(&run.settings.tags.skip, &[]))),
+        (Arc::from("ansible_playbook_python"), path(language.python.as_ref())),
+        (Arc::from("ansible_config_file"), path(language.config_file.as_ref())),
         (Arc::from("ansible_limit"), data(run.settings.limit.clone().map_or(Value::Null, Value::from))),
     ])
 }
 
 /// Hosts that are still in play.
 fn live_magic(play: &PlayState) -> Variables {
-    let live: Vec<Value> = play.live.read().expect("no thread panics here").iter().map(|name| Value::from(&**name)).collect();
-    Variables::from_iter([(Arc::from("ansible_play_hosts"), data(live.clone())), (Arc::from("play_hosts"), data(live))])
+    let batch = play.live(play.batch.iter().map(|host| &host.name));
+    Variables::from_iter([
+        (Arc::from("ansible_play_hosts"), data(play.live(&play.all))),
+        (Arc::from("ansible_play_batch"), data(batch.clone())),
+        (Arc::from("play_hosts"), data(batch)),
+    ])
 }
 
 fn absolute(path: &std::path::Path) -> String {

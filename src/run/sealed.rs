@@ -79,7 +79,8 @@ impl Checker<'_> {
     /// Layers of the hosts, those that they share once.
     fn inventory_layers(&self, hosts: &[Arc<str>]) -> Vec<Layer> {
         let mut seen = HashSet::new();
-        let layers = hosts.iter().flat_map(|host| self.run.inventory.host_layers(host));
+        let inventory = self.run.roster.view();
+        let layers = hosts.iter().flat_map(|host| inventory.host_layers(host));
         layers.filter(|layer| seen.insert(Arc::as_ptr(&layer.variables))).collect()
     }
 
@@ -95,9 +96,10 @@ impl Checker<'_> {
         }
         let mut seen = HashSet::new();
         let mut missing = false;
+        let inventory = self.run.roster.view();
         for host in hosts {
             let mut scope = Scope::default();
-            self.run.inventory.host_layers(host).into_iter().for_each(|layer| scope.push(layer));
+            inventory.host_layers(host).into_iter().for_each(|layer| scope.push(layer));
             match scope.lookup(name) {
                 Some((variable, _)) if seen.insert(std::ptr::from_ref(variable)) => self.variable(variable),
                 Some(_) => {}

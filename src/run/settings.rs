@@ -1,8 +1,10 @@
 //! What a run is asked to do, beside its playbooks and inventory.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 
+use super::fact_cache::FactCache;
 use crate::playbook::TagSelection;
 use crate::run::event::RunMode;
 use crate::session::{Secret, SessionSettings};
@@ -53,6 +55,38 @@ pub struct RunSettings {
     pub owner: String,
     /// Limits and policies of sessions.
     pub session: Arc<SessionSettings>,
+    /// What changes the meaning of playbooks.
+    pub language: Language,
+}
+
+/// Settings that change the meaning of playbooks.
+#[derive(Debug, Clone)]
+pub struct Language {
+    /// Handlers run although the host failed, in every play.
+    pub force_handlers: bool,
+    /// Facts are variables under their own names, too (`ansible_hostname` beside `ansible_facts.hostname`).
+    pub inject_facts: bool,
+    /// Where facts are kept between runs.
+    pub fact_cache: FactCache,
+    /// Seconds between looks at an `async` task that does not say.
+    pub poll_interval: u64,
+    /// The Python of the controller, for playbooks that name it (`ansible_playbook_python`).
+    pub python: Option<PathBuf>,
+    /// The settings file that was read.
+    pub config_file: Option<PathBuf>,
+}
+
+impl Default for Language {
+    fn default() -> Self {
+        Self {
+            force_handlers: false,
+            inject_facts: true,
+            fact_cache: FactCache::default(),
+            poll_interval: 15,
+            python: None,
+            config_file: None,
+        }
+    }
 }
 
 /// How urgently a run should stop.

@@ -5,8 +5,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, RwLock, Weak};
 
 use super::event::{Event, EventSink};
+use super::fact_cache::FactCache;
 use super::redact;
-use super::settings::{RunSettings, Stop};
+use super::roster::{Reload, Roster};
+use super::settings::{Language, RunSettings, Stop};
 use super::tally::Tally;
 use crate::actions::Digests;
 use crate::inventory::Inventory;
@@ -14,7 +16,7 @@ use crate::playbook::{Loader, Play, RoleInfo, Task};
 use crate::session::{Contents, HostSession, SessionError};
 use crate::source::SourceMap;
 use crate::template::Renderer;
-use crate::vars::{Layer, Precedence, Scope, Value, Variable, Variables, World};
+use crate::vars::{Layer, Map, Origin, Precedence, Scope, Value, Variable, Variables, World};
 use crate::vault::Redactor;
 
 /// The whole run.
@@ -28,7 +30,7 @@ pub struct RunState {
     /// Renders.
     pub renderer: Arc<Renderer>,
     /// Hosts and groups.
-    pub inventory: Arc<Inventory>,
+    pub roster: Roster,
     /// Hosts that were selected by any play, and those that were only delegated to.
     pub hosts: RwLock<BTreeMap<Arc<str>, Arc<HostState>>>,
     /// Content for hosts.
@@ -60,6 +62,8 @@ pub struct RunParts {
     pub renderer: Arc<Renderer>,
     /// Hosts and groups.
     pub inventory: Arc<Inventory>,
+    /// Reads hosts and groups again.
+    pub reload: Option<Reload>,
     /// Asked to stop.
     pub stop: Stop,
     /// Takes the events.
@@ -69,7 +73,7 @@ pub struct RunParts {
 impl RunState {
     /// A run that has not begun.
     pub fn new(parts: RunParts) -> Arc<Self> {
-        let RunParts { settings, loader, renderer, inventory, stop, sink } = parts;
+        let RunParts { settings, loader, renderer, inventory, reload, stop, sink } = parts;
         let redactor = Arc::clone(loader.map().vault().redactor());
         for secret in [&settings.become_password, &settings.password].into_iter().flatten() {
             redactor.learn(secret.reveal());
@@ -78,9 +82,9 @@ impl RunState {
             map: loader.map().clone(),
             tally: Mutex::default(),
             settings,
+            roster: Roster::new(inventory, loader.map().clone(), reload),
             loader,
             renderer,
-            inventory,
             hosts: RwLock::default(),
             contents: Contents::default(),
             digests: Digests::default(),
@@ -117,15 +121,21 @@ impl RunState {
 pub struct HostState {
     /// Inventory name.
     pub name: Arc<str>,
-    /// The inventory's variables.
-    pub inventory: Vec<Layer>,
+    /// The inventory's variables, and the change of the roster at which they were read.
+    inventory: RwLock<(u64, Arc<[Layer]>)>,
     facts: RwLock<Arc<Variables>>,
+    /// Facts under the names that modules gave them.
+    written: Mutex<Map>,
+    /// Facts were gathered in this run, or are known from an earlier one.
+    pub gathered: AtomicBool,
     set: RwLock<Arc<Variables>>,
     included: RwLock<Arc<Variables>>,
+    /// Roles that ran here, by key, and in which place of use.
+    pub(super) roles: Mutex<BTreeMap<String, Arc<RoleInfo>>>,
+    /// Places of use whose role was ended by `meta: end_role`.
+    pub(super) ended_roles: Mutex<Vec<Arc<RoleInfo>>>,
     /// Handlers (by task id) that were notified and have not run.
     pub notified: Mutex<BTreeSet<u64>>,
-    /// Roles that were included with `public`.
-    pub public_roles: Mutex<Vec<Arc<RoleInfo>>>,
     pub(super) session: tokio::sync::Mutex<Option<Result<Arc<HostSession>, SessionError>>>,
     pub(super) locked: tokio::sync::Mutex<bool>,
     /// Who holds its lock, if another run does.
@@ -136,19 +146,50 @@ pub struct HostState {
 
 impl HostState {
     fn new(run: &RunState, name: &Arc<str>) -> Self {
+        let host = Self::unknown(run, name);
+        if let Some(facts) = run.settings.language.fact_cache.load(name) {
+            let _ = super::facts::add(
+                &host,
+                &facts,
+                &Origin::Builtin,
+                &Language { fact_cache: FactCache::Memory, ..run.settings.language.clone() },
+            );
+            host.gathered.store(true, Ordering::SeqCst);
+        }
+        host
+    }
+
+    fn unknown(run: &RunState, name: &Arc<str>) -> Self {
         Self {
             name: Arc::clone(name),
-            inventory: run.inventory.host_layers(name),
+            inventory: RwLock::new((run.roster.changes(), run.roster.view().host_layers(name).into())),
             facts: RwLock::default(),
+            written: Mutex::default(),
+            gathered: AtomicBool::new(false),
+            roles: Mutex::default(),
+            ended_roles: Mutex::default(),
             set: RwLock::default(),
             included: RwLock::default(),
             notified: Mutex::default(),
-            public_roles: Mutex::default(),
             session: tokio::sync::Mutex::default(),
             locked: tokio::sync::Mutex::default(),
             locked_by: Mutex::default(),
             reached: AtomicBool::new(false),
         }
+    }
+
+    /// The inventory's variables as they are now.
+    pub fn inventory_layers(&self, run: &RunState) -> Arc<[Layer]> {
+        let now = run.roster.changes();
+        {
+            let known = self.inventory.read().expect("no thread panics here");
+            if known.0 == now {
+                return Arc::clone(&known.1);
+            }
+        }
+        let layers: Arc<[Layer]> = run.roster.view().host_layers(&self.name).into();
+        *self.inventory.write().expect("no thread panics here") = (now, Arc::clone(&layers));
+        layers
     }
 
     /// Facts and the like, `set_fact` and registered results, included variables: their layers.
@@ -176,8 +217,14 @@ impl HostState {
         Arc::make_mut(&mut included).extend(variables.iter().map(|(name, variable)| (Arc::clone(name), variable.clone())));
     }
 
-    /// Replaces facts by what `change` makes of them.
-    pub fn change_facts(&self, change: impl FnOnce(&mut Variables)) {
+    /// Facts under the names that modules gave them.
+    pub fn written_facts(&self) -> Map {
+        self.written.lock().expect("no thread panics here").clone()
+    }
+
+    /// Replaces facts by what `change` makes of them; `written` are all under their own names.
+    pub fn change_facts(&self, written: Map, change: impl FnOnce(&mut Variables)) {
+        *self.written.lock().expect("no thread panics here") = written;
         let mut facts = self.facts.write().expect("no thread panics here");
         change(Arc::make_mut(&mut facts));
     }
@@ -206,16 +253,38 @@ pub struct PlayState {
     pub all: Vec<Arc<str>>,
     /// Hosts of this batch, in order.
     pub batch: Vec<Arc<HostState>>,
-    /// Hosts of the batch that are still in play.
-    pub live: RwLock<Vec<Arc<str>>>,
+    /// Hosts that are in play no more, those of earlier batches too.
+    pub removed: Arc<RwLock<BTreeSet<Arc<str>>>>,
     /// Handlers, those of included roles too.
     pub handlers: RwLock<Vec<Arc<Task>>>,
     /// Answers to `vars_prompt`.
     pub prompted: Arc<Variables>,
     /// Variables of `vars_files`, by host.
     pub vars_files: BTreeMap<Arc<str>, Arc<Variables>>,
+    /// Roles that were included with `public`.
+    pub public_roles: RwLock<Vec<Arc<RoleInfo>>>,
     /// Magic variables that are the same for all hosts.
     pub magic: Arc<Variables>,
+}
+
+impl PlayState {
+    /// Notes which hosts of the batch are still in play.
+    pub fn set_live(&self, live: &BTreeSet<&Arc<str>>) {
+        let mut removed = self.removed.write().expect("no thread panics here");
+        for host in &self.batch {
+            if live.contains(&host.name) {
+                removed.remove(&host.name);
+            } else {
+                removed.insert(Arc::clone(&host.name));
+            }
+        }
+    }
+
+    /// Of these hosts, those that are still in play.
+    pub fn live<'a>(&self, hosts: impl IntoIterator<Item = &'a Arc<str>>) -> Vec<Value> {
+        let removed = self.removed.read().expect("no thread panics here");
+        hosts.into_iter().filter(|host| !removed.contains(*host)).map(|host| Value::from(&**host)).collect()
+    }
 }
 
 /// What a nested list of tasks (an include) adds to its tasks.
@@ -235,13 +304,13 @@ pub struct RunWorld(pub Weak<RunState>);
 
 impl World for RunWorld {
     fn hosts(&self) -> Vec<Arc<str>> {
-        self.0.upgrade().map(|run| run.inventory.hosts().cloned().collect()).unwrap_or_default()
+        self.0.upgrade().map(|run| run.roster.view().hosts().cloned().collect()).unwrap_or_default()
     }
 
     fn scope(&self, host: &str) -> Option<Arc<Scope>> {
         let run = self.0.upgrade()?;
         let name: Arc<str> = host.into();
-        if !run.inventory.has_host(host) && !run.hosts.read().expect("no thread panics here").contains_key(&name) {
+        if !run.roster.view().has_host(host) && !run.hosts.read().expect("no thread panics here").contains_key(&name) {
             return None;
         }
         Some(Arc::new(super::scope::host_scope(&run, &run.host(&name))))

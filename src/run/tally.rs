@@ -31,7 +31,8 @@ impl Tally {
                 counts.ok += 1;
                 counts.changed += 1;
             }
-            TaskEnding::Skipped => counts.skipped += 1,
+            // What the engine itself would have done is nobody's task.
+            TaskEnding::Skipped => counts.skipped += u64::from(task.module != "meta"),
             TaskEnding::Failed => counts.failed += 1,
             TaskEnding::Ignored => {
                 counts.ok += 1;
@@ -52,6 +53,13 @@ impl Tally {
         if severity(*ending) > seen.why.as_ref().map_or(0, |(ending, _)| severity(*ending)) {
             let text = message.clone().unwrap_or_default();
             seen.why = Some((*ending, format!("{}: {text}", task.name)));
+        }
+    }
+
+    /// What went wrong on a host decides no longer how it ended; the counts stay.
+    pub fn forgive(&mut self, host: &str) {
+        if let Some(seen) = self.hosts.get_mut(host) {
+            seen.why = None;
         }
     }
 

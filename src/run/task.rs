@@ -19,7 +19,7 @@ use super::state::{HostState, Nested, PlayState, RunState};
 use crate::actions::{self, ActionContext, ActionError, Agent, Done};
 use crate::playbook::Task;
 use crate::session::{HostSession, Identity, RawOutput, SessionError};
-use crate::source::Node;
+use crate::source::{Node, NodeValue};
 use crate::template::{TemplateError, TemplateErrorKind, Truth};
 use crate::vars::{Definition, Key, Layer, Map, Origin, Precedence, Scope, Value, Variable, Variables};
 
@@ -38,6 +38,8 @@ pub struct TaskRun {
     pub info: Arc<TaskInfo>,
     /// What includes around it add.
     pub nested: Nested,
+    /// Other hosts for which it runs once.
+    pub others: Vec<Arc<HostState>>,
 }
 
 /// How a task ended, before it is known whether a `rescue` takes it over.
@@ -61,9 +63,27 @@ pub struct TaskReport {
     pub lost: bool,
     /// Seconds.
     pub seconds: f64,
+    /// Handlers that it named because it changed something.
+    pub notified: Vec<String>,
 }
 
 impl TaskReport {
+    /// The report of a task that got no further than deciding that there is nothing to do, or that failed there.
+    pub fn without_work(item: ItemReport) -> Self {
+        Self {
+            ending: item.ending,
+            changes: Vec::new(),
+            wanted: Vec::new(),
+            message: item.message,
+            hint: item.hint,
+            result: item.result,
+            hide: false,
+            lost: false,
+            seconds: 0.0,
+            notified: Vec::new(),
+        }
+    }
+
     /// Its event.
     pub fn event(&self, info: &Arc<TaskInfo>, host: &Arc<str>, ending: TaskEnding) -> Event {
         let hide = self.hide;
@@ -82,7 +102,7 @@ impl TaskReport {
 }
 
 /// The host's agent, as the task's actions call it.
-struct HostAgent<'a> {
+pub(super) struct HostAgent<'a> {
     run: &'a RunState,
     session: Arc<HostSession>,
     identity: Identity,
@@ -95,16 +115,7 @@ struct HostAgent<'a> {
 #[async_trait]
 impl Agent for HostAgent<'_> {
     async fn module(&self, name: &str, options: JsonMap<String, Json>) -> Result<Outcome, SessionError> {
-        self.lock().await?;
-        let task = wire::Task {
-            id: 0,
-            module: name.to_owned(),
-            options,
-            mode: self.mode,
-            environment: self.environment.clone(),
-            timeout: self.timeout,
-        };
-        self.session.run(&self.identity, task).await
+        self.perform(name, options, None).await
     }
 
     async fn raw(&self, command: &str) -> Result<RawOutput, SessionError> {
@@ -113,6 +124,26 @@ impl Agent for HostAgent<'_> {
 }
 
 impl HostAgent<'_> {
+    /// Runs a module, or starts it as a job.
+    pub(super) async fn perform(
+        &self,
+        name: &str,
+        options: JsonMap<String, Json>,
+        job: Option<wire::Job>,
+    ) -> Result<Outcome, SessionError> {
+        self.lock().await?;
+        let task = wire::Task {
+            id: 0,
+            module: name.to_owned(),
+            options,
+            mode: self.mode,
+            environment: self.environment.clone(),
+            timeout: self.timeout,
+            job,
+        };
+        self.session.run(&self.identity, task).await
+    }
+
     /// An apply takes the host's lock before its first change.
     async fn lock(&self) -> Result<(), SessionError> {
         if self.run.settings.mode != RunMode::Apply {
@@ -122,25 +153,28 @@ impl HostAgent<'_> {
         if *locked {
             return Ok(());
         }
-        let wait = Duration::from_secs(self.run.settings.lock_wait);
-        match self.session.lock(&self.identity, &self.run.settings.owner, wait).await? {
-            None => {
-                *locked = true;
-                Ok(())
-            }
-            // Two names of one machine: this run holds it already.
-            Some(holder) if holder.starts_with(&self.run.settings.owner) => {
-                *locked = true;
-                Ok(())
-            }
-            Some(holder) => {
+        let owner = &self.run.settings.owner;
+        let until = Instant::now() + Duration::from_secs(self.run.settings.lock_wait);
+        let mut wait = Duration::ZERO;
+        loop {
+            let holder = match self.session.lock(&self.identity, owner, wait).await? {
+                None => break,
+                // Two names of one machine: this run holds it already.
+                Some(holder) if holder.starts_with(owner) => break,
+                Some(holder) => holder,
+            };
+            // In short turns, so that another name of this machine that gets it is noticed.
+            wait = until.saturating_duration_since(Instant::now()).min(Duration::from_secs(1));
+            if wait.is_zero() {
                 *self.host.locked_by.lock().expect("no thread panics here") = Some(holder.clone());
-                Err(SessionError::Unreachable {
+                return Err(SessionError::Unreachable {
                     message: format!("locked by another run: {holder}"),
                     hint: Some("wait for it with `--lock-wait SECONDS`".into()),
-                })
+                });
             }
         }
+        *locked = true;
+        Ok(())
     }
 }
 
@@ -159,7 +193,14 @@ impl Agent for NoAgent {
 }
 
 /// Actions that never talk to the host.
-const CONTROLLER_ONLY: &[&str] = &["assert", "debug", "fail", "include_vars", "pause", "set_fact"];
+const CONTROLLER_ONLY: &[&str] =
+    &["add_host", "assert", "debug", "fail", "group_by", "include_vars", "pause", "set_fact", "validate_argument_spec"];
+
+fn timed_out(seconds: f64) -> Done {
+    let mut done = Done::failed(format!("Timed out after {seconds} second(s)."));
+    done.result.insert("timedout".into(), Value::from(Map::from_iter([(Key::from("period"), Value::Float(seconds))])));
+    done
+}
 
 impl TaskRun {
     /// The variables that the task sees.
@@ -185,7 +226,7 @@ impl TaskRun {
             },
             None => {
                 let report = self.one(&scope).await;
-                self.apply_effects(&report);
+                self.apply_effects(&report, &scope);
                 self.of(report, hide)
             }
         };
@@ -195,9 +236,16 @@ impl TaskRun {
         report.seconds = begun.elapsed().as_secs_f64();
         if let Some(name) = &self.task.register {
             let variable = Variable { definition: Definition::Data(report.result.clone()), origin: Origin::Task(self.task.span) };
-            self.host.set([(Arc::clone(name), variable)]);
+            for host in self.hosts() {
+                host.set([(Arc::clone(name), variable.clone())]);
+            }
         }
         report
+    }
+
+    /// The hosts for which it runs.
+    fn hosts(&self) -> impl Iterator<Item = &Arc<HostState>> {
+        std::iter::once(&self.host).chain(&self.others)
     }
 
     fn of(&self, item: ItemReport, hide: bool) -> TaskReport {
@@ -212,48 +260,47 @@ impl TaskRun {
             hide,
             lost: item.lost,
             seconds: 0.0,
+            notified: item.notified,
         }
     }
 
     /// All items, one after another.
     async fn each(&self, items: &[Value], scope: &Scope, hide: bool) -> TaskReport {
         let control = &self.task.loop_control;
-        let extended = self.flag(control.extended.as_ref(), scope).unwrap_or(false);
-        let (mut ended, mut wanted, mut lost) = (Vec::new(), Vec::new(), false);
+        let extended = self.extended(scope);
+        let (mut ended, mut wanted, mut lost, mut notified) = (Vec::new(), Vec::new(), false, Vec::new());
         let (mut message, mut hint) = (None, None);
         for index in 0..items.len() {
-            let mut inner = scope.clone();
+            let mut inner = self.scope();
             inner.push(looping::item_layer(&self.task, items, index, extended));
             let mut item = self.one(&inner).await;
-            self.apply_effects(&item);
+            self.apply_effects(&item, &inner);
             let label = self.label(&items[index], &inner);
             if let Value::Map(map) = &item.result {
                 let mut map = (**map).clone();
                 let name = control.loop_var.as_deref().unwrap_or("item");
                 map.insert(Key::from(name), items[index].clone());
                 map.insert(Key::from("ansible_loop_var"), Value::from(name));
+                if let Some(counter) = &control.index_var {
+                    map.insert(Key::Str(Arc::clone(counter)), Value::Int(index as i64));
+                    map.insert(Key::from("ansible_index_var"), Value::from(&**counter));
+                }
+                if let Some((about, _)) = inner.lookup("ansible_loop").filter(|_| extended != looping::Extended::No)
+                    && let Definition::Data(about) = &about.definition
+                {
+                    map.insert(Key::from("ansible_loop"), about.clone());
+                }
                 map.insert(Key::from("_ansible_item_label"), Value::from(label.as_str()));
                 item.result = Value::from(map);
             }
             let (changes, record) = item.done.take().map(|done| (done.changes, done.wanted)).unwrap_or_default();
             wanted.extend(record);
-            self.run.emit(Event::ItemEnded {
-                task: Arc::clone(&self.info),
-                host: Arc::clone(&self.host.name),
-                item: if hide { "(hidden)".to_owned() } else { label },
-                ending: item.ending,
-                changes: if hide { result::hidden(changes) } else { changes },
-                message: if hide && item.message.is_some() {
-                    Some("(hidden by no_log)".to_owned())
-                } else {
-                    item.message.clone()
-                },
-                result: result::shown(&item.result, hide),
-            });
+            self.tell(label, &item, changes, hide);
             if matches!(item.ending, TaskEnding::Failed | TaskEnding::Unreachable | TaskEnding::Unknown) && message.is_none() {
                 message.clone_from(&item.message);
                 hint.clone_from(&item.hint);
             }
+            notified.append(&mut item.notified);
             lost |= item.lost;
             ended.push((item.ending, item.result));
             if lost || self.stops_after(&inner, &ended) {
@@ -286,19 +333,43 @@ impl TaskRun {
             message = Some(if ended.is_empty() { "no items in the list" } else { "all items skipped" }.to_owned());
         }
         let result = Value::from(result::of_loop(&ended));
-        TaskReport { ending, changes: Vec::new(), wanted, message, hint, result, hide, lost, seconds: 0.0 }
+        TaskReport { ending, changes: Vec::new(), wanted, message, hint, result, hide, lost, seconds: 0.0, notified }
+    }
+
+    /// What `loop_control` wants to know of the whole loop.
+    pub(super) fn extended(&self, scope: &Scope) -> looping::Extended {
+        let control = &self.task.loop_control;
+        if !self.flag(control.extended.as_ref(), scope).unwrap_or(false) {
+            return looping::Extended::No;
+        }
+        let all = control.extended_allitems.is_none() || self.flag(control.extended_allitems.as_ref(), scope).unwrap_or(true);
+        if all { looping::Extended::WithItems } else { looping::Extended::WithoutItems }
     }
 
     /// `break_when`.
     fn stops_after(&self, scope: &Scope, ended: &[(TaskEnding, Value)]) -> bool {
         let (Some(node), Some((_, result))) = (&self.task.loop_control.break_when, ended.last()) else { return false };
         let scope = self.with_result(scope, result);
-        matches!(self.run.renderer.condition(node, &scope), Ok(Truth::Yes))
+        let conditions = node.as_list().unwrap_or(std::slice::from_ref(node));
+        conditions.iter().all(|node| matches!(self.run.renderer.condition(node, &scope), Ok(Truth::Yes)))
     }
 
-    fn label(&self, item: &Value, scope: &Scope) -> String {
+    pub(super) fn label(&self, item: &Value, scope: &Scope) -> String {
         let label = self.task.loop_control.label.as_ref().and_then(|node| self.run.renderer.value(node, scope).ok());
         label.as_ref().unwrap_or(item).to_string()
+    }
+
+    /// Tells how an item of a loop ended.
+    pub(super) fn tell(&self, label: String, item: &ItemReport, changes: Vec<Change>, hide: bool) {
+        self.run.emit(Event::ItemEnded {
+            task: Arc::clone(&self.info),
+            host: Arc::clone(&self.host.name),
+            item: if hide { "(hidden)".to_owned() } else { label },
+            ending: item.ending,
+            changes: if hide { result::hidden(changes) } else { changes },
+            message: if hide && item.message.is_some() { Some("(hidden by no_log)".to_owned()) } else { item.message.clone() },
+            result: result::shown(&item.result, hide),
+        });
     }
 
     /// One item, or the task without a loop: condition, attempts, judgement.
@@ -310,7 +381,8 @@ impl TaskRun {
         }
         let retries = match &self.task.until {
             None if self.task.retries.is_none() => 0,
-            _ => self.number(self.task.retries.as_ref(), scope).map_or(3, |number| number.max(0.0) as u64),
+            // Three attempts where nothing is said, else one more than the number of retries.
+            _ => self.number(self.task.retries.as_ref(), scope).map_or(2, |number| number.max(0.0) as u64),
         };
         let delay = self.number(self.task.delay.as_ref(), scope).unwrap_or(5.0).max(0.0);
         let mut attempts = 0;
@@ -339,12 +411,15 @@ impl TaskRun {
                 if report.ending != TaskEnding::Failed {
                     report.ending = TaskEnding::Failed;
                     report.message = Some(format!("its `until` did not hold after {attempts} attempts"));
-                    if let Value::Map(map) = &report.result {
-                        let mut map = (**map).clone();
-                        map.insert(Key::from("failed"), Value::Bool(true));
-                        report.result = Value::from(map);
-                    }
                 }
+                if let Value::Map(map) = &report.result {
+                    let mut map = (**map).clone();
+                    map.insert(Key::from("failed"), Value::Bool(true));
+                    // As Ansible counts: the retries, not the first attempt.
+                    map.insert(Key::from("attempts"), Value::Int(retries as i64));
+                    report.result = Value::from(map);
+                }
+                report.notified.clear();
                 return report;
             }
             self.run.emit(Event::Note {
@@ -363,7 +438,11 @@ impl TaskRun {
                 Truth::Yes => {}
                 Truth::No => {
                     let text = node.as_str().map_or_else(|| literal(node), str::to_owned);
-                    let result = Value::from(result::skipped(&text));
+                    let written = match &node.value {
+                        NodeValue::Bool(is) => Value::Bool(*is),
+                        _ => Value::from(text.as_str()),
+                    };
+                    let result = Value::from(result::skipped(written));
                     return Ok(Some(ItemReport::plain(TaskEnding::Skipped, result, Some(format!("`{text}` does not hold")))));
                 }
                 Truth::Unknown(reason) => return Ok(Some(ItemReport::unknown(reason))),
@@ -397,7 +476,8 @@ impl TaskRun {
             ),
             SessionError::Refused { message, hint } => return ItemReport::failed(message, hint),
         };
-        let lost = lost && !self.flag(self.task.keywords.ignore_unreachable.as_ref(), scope).unwrap_or(false);
+        let ignored = lost && self.flag(self.task.keywords.ignore_unreachable.as_ref(), scope).unwrap_or(false);
+        let (lost, ending) = if ignored { (false, TaskEnding::Ignored) } else { (lost, ending) };
         let result = Map::from_iter([
             (Key::from("changed"), Value::Bool(false)),
             (Key::from("unreachable"), Value::Bool(true)),
@@ -411,11 +491,18 @@ impl TaskRun {
         let action = &self.task.action;
         let mut options = Map::new();
         let render = |node: &Node| self.run.renderer.value(node, scope).map_err(|error| (error, node.span));
-        for defaults in &self.task.keywords.module_defaults {
-            let Some(map) = defaults.as_map() else { continue };
+        let defaults = self.task.keywords.module_defaults.iter();
+        let maps = defaults.flat_map(|node| node.as_list().unwrap_or(std::slice::from_ref(node))).filter_map(Node::as_map);
+        for map in maps {
             for (name, node) in &map.entries {
-                let same = name.as_str().is_some_and(|name| crate::ansible::names::plain(name) == &*action.module);
-                if let (true, Value::Map(values)) = (same, render(node)?) {
+                let same = name.as_str().is_some_and(|name| match name.strip_prefix("group/") {
+                    Some(group) => self.run.loader.module_group(&self.play.play.directory, group).contains(&*action.module),
+                    None => crate::ansible::names::plain(name) == &*action.module,
+                });
+                if !same {
+                    continue;
+                }
+                if let Value::Map(values) = render(node)? {
                     options.extend(values.iter().map(|(name, value)| (name.clone(), value.clone())));
                 }
             }
@@ -442,12 +529,16 @@ impl TaskRun {
             if late {
                 continue;
             }
+            let name = match &*action.module {
+                "set_fact" if name.contains("{{") => render(&Node::str(node.span, name))?.to_string().into(),
+                _ => Arc::clone(name),
+            };
             match render(node)? {
                 Value::Omit => {
-                    options.shift_remove(&**name);
+                    options.shift_remove(&*name);
                 }
                 value => {
-                    options.insert(Key::Str(Arc::clone(name)), value);
+                    options.insert(Key::Str(name), value);
                 }
             }
         }
@@ -473,8 +564,30 @@ impl TaskRun {
             digests: &self.run.digests,
             ask: session.ask.as_ref(),
         };
+        let seconds = self.number(self.task.keywords.timeout.as_ref(), scope).filter(|seconds| *seconds > 0.0);
+        let job = self.number(self.task.r#async.as_ref(), scope).filter(|seconds| *seconds > 0.0 && !plan);
+        if job.is_some() && actions::is_action(module) {
+            return Ok(Done::failed(format!("`{}` cannot be run with `async`", self.task.action.written)));
+        }
         if CONTROLLER_ONLY.contains(&module) {
-            return actions::run(module, &context).await;
+            let mut done = match seconds {
+                Some(seconds) => {
+                    let whole = actions::run(module, &context);
+                    match tokio::time::timeout(Duration::from_secs_f64(seconds), whole).await {
+                        Ok(done) => done?,
+                        Err(_) => timed_out(seconds),
+                    }
+                }
+                None => actions::run(module, &context).await?,
+            };
+            if let Some(addition) = done.added.take() {
+                match self.run.roster.add(addition) {
+                    Ok(true) => done.ending = Ending::Changed,
+                    Ok(false) => {}
+                    Err(problem) => done = Done::failed(problem),
+                }
+            }
+            return Ok(done);
         }
         let (host, its_scope) = self.acting_host(scope)?;
         let keywords = &self.task.keywords;
@@ -489,21 +602,28 @@ impl TaskRun {
             session,
             identity: connection::identity(&self.run, &its_scope, keywords).map_err(template)?,
             environment: self.environment(scope)?,
-            timeout: self.number(keywords.timeout.as_ref(), scope).filter(|seconds| *seconds > 0.0).map(|seconds| seconds as u64),
+            timeout: seconds.map(|seconds| seconds.ceil() as u64),
             mode: if plan { wire::Mode::Plan } else { wire::Mode::Apply },
             host: &host,
         };
         context.agent = &agent;
-        let done = if actions::is_action(module) {
+        let begun = Instant::now();
+        let done = if let Some(limit) = job {
+            self.as_job(&agent, context.json_options()?, limit, scope).await?
+        } else if actions::is_action(module) {
             actions::run(module, &context).await?
         } else {
             Done::from(agent.module(module, context.json_options()?).await?)
         };
-        Ok(done)
+        // What was ended by the deadline failed because of it.
+        match seconds {
+            Some(limit) if done.ending == Ending::Failed && begun.elapsed().as_secs_f64() >= limit => Ok(timed_out(limit)),
+            _ => Ok(done),
+        }
     }
 
     /// The host that acts: the task's own, or the one it is delegated to, and its variables.
-    fn acting_host(&self, scope: &Scope) -> Result<(Arc<HostState>, Scope), ActionError> {
+    pub(super) fn acting_host(&self, scope: &Scope) -> Result<(Arc<HostState>, Scope), ActionError> {
         let Some(node) = &self.task.keywords.delegate_to else { return Ok((Arc::clone(&self.host), scope.clone())) };
         let value = self.run.renderer.value(node, scope).map_err(|error| ActionError::Template(error, node.span))?;
         match value {
@@ -579,40 +699,37 @@ impl TaskRun {
         if ending == TaskEnding::Skipped {
             return ItemReport { hint: done.hint.clone(), done: Some(done), ..ItemReport::plain(ending, value, message) };
         }
+        // A failed command has run, too: whether something changed is another question.
+        let mut changed = ending == TaskEnding::Changed || map.get("changed") == Some(&Value::Bool(true));
+        let mut failed = ending == TaskEnding::Failed;
+        let mut unclear = None;
         if let Some(node) = &task.changed_when {
             match self.run.renderer.condition(node, &self.with_result(scope, &value)) {
-                Ok(Truth::Yes) if ending != TaskEnding::Failed => ending = TaskEnding::Changed,
-                Ok(Truth::No) if ending != TaskEnding::Failed => {
-                    ending = TaskEnding::Ok;
-                    done.changes.retain(|change| change.action != stead_modules::change::Action::Run);
+                Ok(Truth::Yes) => changed = true,
+                Ok(Truth::No) => {
+                    changed = false;
+                    if !failed {
+                        done.changes.retain(|change| change.action != stead_modules::change::Action::Run);
+                    }
                 }
-                Ok(Truth::Yes | Truth::No) => {}
-                Ok(Truth::Unknown(reason)) => {
-                    ending = TaskEnding::Unknown;
-                    message = Some(reason.to_string());
-                }
-                Err(error) if ending != TaskEnding::Failed => return self.template_failure(&error, node.span),
-                Err(_) => {}
+                Ok(Truth::Unknown(reason)) => unclear = Some(reason),
+                Err(error) => return self.template_failure(&error, node.span),
             }
             if !not_run {
-                map.insert(Key::from("changed"), Value::Bool(ending == TaskEnding::Changed));
+                map.insert(Key::from("changed"), Value::Bool(changed));
             }
         }
         if let Some(node) = &task.failed_when {
             let seen = if not_run { value.clone() } else { Value::from(map.clone()) };
             match self.run.renderer.condition(node, &self.with_result(scope, &seen)) {
                 Ok(truth @ (Truth::Yes | Truth::No)) => {
-                    let failed = truth == Truth::Yes;
+                    let was = std::mem::replace(&mut failed, truth == Truth::Yes);
                     map.insert(Key::from("failed"), Value::Bool(failed));
                     map.insert(Key::from("failed_when_result"), Value::Bool(failed));
-                    if failed && ending != TaskEnding::Failed {
-                        ending = TaskEnding::Failed;
+                    if failed && !was {
                         let text = node.as_str().unwrap_or("failed_when");
                         message = Some(message.unwrap_or_else(|| format!("`{text}` holds")));
-                    } else if !failed && ending == TaskEnding::Failed {
-                        let changed = map.get("changed") == Some(&Value::Bool(true)) || !done.changes.is_empty();
-                        ending = if changed { TaskEnding::Changed } else { TaskEnding::Ok };
-                        map.insert(Key::from("changed"), Value::Bool(changed));
+                    } else if !failed && was {
                         message = None;
                     }
                 }
@@ -621,6 +738,16 @@ impl TaskRun {
                 Err(error) => return self.template_failure(&error, node.span),
             }
         }
+        ending = match unclear {
+            _ if failed => TaskEnding::Failed,
+            Some(reason) => {
+                message = Some(reason.to_string());
+                TaskEnding::Unknown
+            }
+            None if changed => TaskEnding::Changed,
+            None if ending == TaskEnding::Unknown => ending,
+            None => TaskEnding::Ok,
+        };
         if !not_run {
             value = Value::from(map);
         }
@@ -634,7 +761,27 @@ impl TaskRun {
                 text: warning.clone(),
             });
         }
-        ItemReport { hint: done.hint.clone(), done: Some(done), ..ItemReport::plain(ending, value, message) }
+        let notified = match self.task.notify.as_ref().filter(|_| ending == TaskEnding::Changed) {
+            Some(node) => match self.notified(node, scope) {
+                Ok(names) => names,
+                Err(error) => return self.template_failure(&error, node.span),
+            },
+            None => Vec::new(),
+        };
+        ItemReport { hint: done.hint.clone(), done: Some(done), notified, ..ItemReport::plain(ending, value, message) }
+    }
+
+    /// The handlers that the task (or an item of its loop) names.
+    fn notified(&self, node: &Node, scope: &Scope) -> Result<Vec<String>, TemplateError> {
+        let mut names = Vec::new();
+        for item in node.as_list().unwrap_or(std::slice::from_ref(node)) {
+            match self.run.renderer.value(item, scope)? {
+                Value::List(list) => names.extend(list.iter().map(ToString::to_string)),
+                Value::Omit | Value::Null => {}
+                value => names.push(value.to_string()),
+            }
+        }
+        Ok(names)
     }
 
     /// The scope with the result under the name that the task registers.
@@ -649,34 +796,42 @@ impl TaskRun {
     }
 
     /// Facts and variables that the work brought.
-    fn apply_effects(&self, report: &ItemReport) {
+    fn apply_effects(&self, report: &ItemReport, scope: &Scope) {
         let Some(done) = &report.done else { return };
         if matches!(report.ending, TaskEnding::Failed | TaskEnding::Unreachable) {
             return;
         }
-        let host = self.fact_host();
-        host.set(done.set.iter().map(|(name, value)| {
-            (Arc::clone(name), Variable { definition: Definition::Data(value.clone()), origin: Origin::Task(self.task.span) })
-        }));
-        if let Some(variables) = &done.included {
-            host.include(variables);
-        }
-        if done.set.is_empty()
-            && let Some(Value::Map(found)) = done.result.get("ansible_facts")
-        {
-            facts::add(&host, found, self.task.span);
+        let delegated = self.fact_host(scope);
+        let hosts: Vec<&Arc<HostState>> = match &delegated {
+            Some(host) => vec![host],
+            None => self.hosts().collect(),
+        };
+        for host in hosts {
+            host.set(done.set.iter().map(|(name, value)| {
+                (Arc::clone(name), Variable { definition: Definition::Data(value.clone()), origin: Origin::Task(self.task.span) })
+            }));
+            if let Some(variables) = &done.included {
+                host.include(variables);
+            }
+            if (done.set.is_empty() || done.cacheable)
+                && let Some(Value::Map(found)) = done.result.get("ansible_facts")
+                && let Err(text) = facts::add(host, found, &Origin::Task(self.task.span), &self.run.settings.language)
+            {
+                self.run.emit(Event::Note { level: NoteLevel::Warning, host: Some(Arc::clone(&host.name)), text });
+            }
+            if &*self.task.action.module == "setup" {
+                host.gathered.store(true, std::sync::atomic::Ordering::SeqCst);
+            }
         }
     }
 
-    /// Whose facts are set: with `delegate_facts` those of the host that the task is delegated to.
-    fn fact_host(&self) -> Arc<HostState> {
-        let scope = self.scope();
-        if self.flag(self.task.keywords.delegate_facts.as_ref(), &scope).unwrap_or(false)
-            && let Ok((host, _)) = self.acting_host(&scope)
-        {
-            return host;
+    /// Whose facts are set, with `delegate_facts`: those of the host that the task is delegated to.
+    fn fact_host(&self, scope: &Scope) -> Option<Arc<HostState>> {
+        let delegates = self.flag(self.task.keywords.delegate_facts.as_ref(), scope).unwrap_or(false);
+        if !delegates || self.task.keywords.delegate_to.is_none() {
+            return None;
         }
-        Arc::clone(&self.host)
+        self.acting_host(scope).ok().map(|(host, _)| host)
     }
 
     pub(super) fn flag(&self, node: Option<&Node>, scope: &Scope) -> Result<bool, TemplateError> {
@@ -685,7 +840,7 @@ impl TaskRun {
         Ok(connection::is_true(&value).unwrap_or(false))
     }
 
-    fn number(&self, node: Option<&Node>, scope: &Scope) -> Option<f64> {
+    pub(super) fn number(&self, node: Option<&Node>, scope: &Scope) -> Option<f64> {
         let value = self.run.renderer.value(node?, scope).ok()?;
         value.to_string().trim().parse().ok()
     }

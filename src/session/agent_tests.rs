@@ -38,6 +38,7 @@ fn task(module: &str, pairs: &[(&str, &str)]) -> Task {
         mode: Mode::Apply,
         environment: serde_json::Map::new(),
         timeout: None,
+        job: None,
     }
 }
 

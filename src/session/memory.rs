@@ -10,9 +10,10 @@ use stead_agent::blobs::Blobs;
 use stead_agent::machine::run_module;
 use stead_agent::serve::{Worker, serve};
 use stead_agent::wire::{Mode, Task};
+use stead_modules::commands::async_status;
 use stead_modules::host::memory::MemoryHost;
 use stead_modules::host::overlay::Overlay;
-use stead_modules::outcome::Outcome;
+use stead_modules::outcome::{Ending, Outcome};
 
 use super::agent::AgentSession;
 use super::contents::Contents;
@@ -116,10 +117,22 @@ impl Worker for InMemory {
             }
         }
         match task.mode {
+            Mode::Apply if task.job.is_some() => job(task, &mut host),
             Mode::Apply => run_module(task, &mut *host),
             Mode::Plan => run_module(task, self.plan.get_or_insert_with(|| Overlay::new(host.clone()))),
         }
     }
+}
+
+/// A job in memory has ended as soon as it was started.
+fn job(task: &Task, host: &mut MemoryHost) -> Outcome {
+    let name = format!("{}.1", task.job.as_ref().map_or("j", |job| job.name.as_str()));
+    let outcome = run_module(task, host);
+    let directory = async_status::directory(host);
+    let content = serde_json::Value::from(async_status::ended(outcome)).to_string();
+    host.add_directory(directory.display().to_string().as_str());
+    host.add_file(directory.join(&name).display().to_string().as_str(), &content);
+    Outcome::new(Ending::Changed, stead_agent::job::started(&name, &directory))
 }
 
 fn find_digests(value: &Value, found: &mut Vec<String>) {

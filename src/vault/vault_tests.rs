@@ -74,10 +74,10 @@ fn what_is_damaged_is_refused() {
         let error = open(text.as_bytes(), b"pw").unwrap_err().to_string();
         assert!(error.contains(expected), "{error}");
     }
-    // A flipped bit in the content.
+    // Another digit in the content. Digits are written as digits: 31 and 32, 61 and 62 are some.
     let at = sealed.len() - 2;
     let mut changed = sealed.into_bytes();
-    changed[at] = if changed[at] == b'0' { b'1' } else { b'0' };
+    changed[at] = if changed[at] == b'1' { b'2' } else { b'1' };
     assert_eq!(open(&changed, b"pw").unwrap_err(), crate::vault::OpenError::WrongPassword);
 }
 

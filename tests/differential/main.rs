@@ -5,3 +5,4 @@ mod expressions;
 mod inventory;
 #[path = "../pages/mod.rs"]
 mod pages;
+mod playbooks;

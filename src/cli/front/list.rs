@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::process::ExitCode;
 
-use stead::playbook::{Item, TagSelection, Task};
+use stead::playbook::{Item, TagSelection, Task, as_written};
 use stead::run::escape::escape_line;
 use stead::source::Node;
 
@@ -44,7 +44,7 @@ pub(super) fn print(prepared: &Prepared, wanted: &Wanted, tags: &TagSelection, l
                 }
             }
             let mut tasks = Vec::new();
-            let items = tags.apply(&play.items);
+            let items = tags.apply(&play.items, &as_written);
             collect(&items, &mut tasks);
             if wanted.tags {
                 let all: BTreeSet<&str> = tasks.iter().flat_map(|task| &task.keywords.tags).map(|tag| &**tag).collect();

@@ -96,10 +96,13 @@ impl Told<'_, '_> {
             });
             // What registers nothing has no results; what runs in a loop perhaps has no items.
             let sure = certain && !lazy && (task.r#loop.is_none() || is_loop(task, node));
+            // A name that cannot be rendered is shown as it is written; `debug` says what is not there.
+            let shown = task.name.as_ref().is_some_and(|name| within(name, node))
+                || (&*task.action.module == "debug" && task.action.option("var").is_some_and(|var| within(var, node)));
             let after = [&task.until, &task.changed_when, &task.failed_when].into_iter().flatten().any(|other| within(other, node));
             for read in renderer.reads(node, bare) {
                 if !is_guarded(&read) {
-                    self.read(&read, sure && !after, title);
+                    self.read(&read, sure && !after && !shown, title);
                 }
             }
         }

@@ -58,7 +58,7 @@ impl Scheduler {
     /// What the end of a step means for its host, before it is marked.
     pub(super) fn verdict(&self, node: u32, host: u32, finish: Finish) -> Verdict {
         match finish {
-            Finish::Done | Finish::EndHost | Finish::EndPlay => Verdict::GoesOn,
+            Finish::Done | Finish::EndHost | Finish::EndPlay | Finish::Forgive => Verdict::GoesOn,
             Finish::Lost => Verdict::Dies,
             Finish::Failed | Finish::FailedForAll => {
                 let rescued = self.nodes[node as usize].scope.iter().any(|(block, section)| {

@@ -5,7 +5,7 @@ use crate::template::error::fail;
 use crate::template::eval::Interpreter;
 use crate::template::methods::sorted;
 use crate::template::runtime::Runtime;
-use crate::template::val::{Args, Res, Val};
+use crate::template::val::{Args, Dict, Res, Val};
 use crate::vars::Key;
 
 pub(super) const FILTERS: &[Filter] = &[
@@ -49,7 +49,7 @@ pub(super) const FILTERS: &[Filter] = &[
     filter("subelements", |it, input, args| {
         let path = args.required("subelements")?;
         let skip = args.next("skip_missing").map_or(Ok(false), |skip| it.runtime.truth(&skip))?;
-        subelements(it.runtime, &input, &path, skip)
+        Ok(Val::list(subelements(it.runtime, &input, &path, skip, false)?))
     }),
 ];
 
@@ -394,8 +394,28 @@ fn extract(it: &Interpreter<'_>, input: Val, args: &mut Args) -> Res {
     Ok(value)
 }
 
-/// Pairs of each item and each part of one of its lists.
-pub(in crate::template) fn subelements(runtime: &Runtime, input: &Val, path: &Val, skip_missing: bool) -> Res {
+/// A mapping without what is at a path of keys.
+fn without(runtime: &Runtime, value: &Val, path: &str) -> Res {
+    let (first, rest) = path.split_once('.').map_or((path, None), |(first, rest)| (first, Some(rest)));
+    let mut left = Vec::new();
+    for (key, value) in runtime.mapping(value)? {
+        match rest {
+            _ if key.as_str() != Some(first) => left.push((key, value)),
+            Some(rest) => left.push((key, without(runtime, &value, rest)?)),
+            None => {}
+        }
+    }
+    Ok(Val::dict(Dict::from_iter(left)))
+}
+
+/// Pairs of each item and each part of one of its lists. `bare` items come without that list.
+pub(in crate::template) fn subelements(
+    runtime: &Runtime,
+    input: &Val,
+    path: &Val,
+    skip_missing: bool,
+    bare: bool,
+) -> Res<Vec<Val>> {
     let elements = match runtime.pairs(input)? {
         Some(pairs) => pairs.into_iter().map(|(_, value)| value).collect(),
         None => runtime.items(input)?,
@@ -414,9 +434,9 @@ pub(in crate::template) fn subelements(runtime: &Runtime, input: &Val, path: &Va
             list if !list.is_list() => return Err(fail(format!("`{path}` of an item is a `{}`, not a list", list.type_name()))),
             _ => {}
         }
-        for part in runtime.items(&list)? {
-            out.push(Val::tuple(vec![element.clone(), part]));
-        }
+        let parts = runtime.items(&list)?;
+        let element = if bare { without(runtime, &element, &path)? } else { element };
+        out.extend(parts.into_iter().map(|part| Val::tuple(vec![element.clone(), part])));
     }
-    Ok(Val::list(out))
+    Ok(out)
 }

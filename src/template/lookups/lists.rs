@@ -25,8 +25,7 @@ pub(super) const LOOKUPS: &[Lookup] = &[
             Some(flags) => it.runtime.get(flags, &"skip_missing".into())?.map_or(Ok(false), |value| it.runtime.truth(&value))?,
             None => false,
         };
-        let pairs = filters::subelements(it.runtime, list, path, skip)?;
-        it.runtime.items(&pairs)
+        filters::subelements(it.runtime, list, path, skip, true)
     }),
     lookup("random_choice", |_, terms, _| {
         if terms.is_empty() {

@@ -71,10 +71,10 @@ pub(super) fn call(it: &Interpreter<'_>, args: &mut Args, wants_list: bool) -> R
             return Ok(if wants_list { Val::list(Vec::new()) } else { Val::Null });
         }
         Err(Fault::Error(mut error)) => {
-            if error.span.is_none() {
-                if let Named::Own(found) = &found {
-                    error.message = format!("the lookup `{}`: {}", found.name, error.message);
-                }
+            if error.span.is_none()
+                && let Named::Own(found) = &found
+            {
+                error.message = format!("the lookup `{}`: {}", found.name, error.message);
             }
             return Err(Fault::Error(error));
         }
