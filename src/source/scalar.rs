@@ -92,9 +92,12 @@ pub fn float(text: &str) -> Option<f64> {
         if exponent.is_some() {
             return None;
         }
-        let minutes = sexagesimal_parts(whole, true)?.into_iter().fold(0.0, |sum, part| sum * 60.0 + part as f64);
-        let rest: f64 = format!("0.{}", fraction.replace('_', "")).parse().ok()?;
-        return Some(if sign == "-" { -(minutes + rest) } else { minutes + rest });
+        let mut parts = sexagesimal_parts(whole, true)?;
+        let last = parts.pop()?;
+        let seconds: f64 = format!("{last}.{}", fraction.replace('_', "")).parse().ok()?;
+        // Summed up from the smallest, as PyYAML does: another order differs in the last bit.
+        let (value, _) = parts.iter().rev().fold((seconds, 60.0), |(sum, base), part| (sum + *part as f64 * base, base * 60.0));
+        return Some(if sign == "-" { -value } else { value });
     } else if !whole.starts_with(|first: char| first.is_ascii_digit())
         || !whole.bytes().all(|byte| byte.is_ascii_digit() || byte == b'_')
     {

@@ -6,3 +6,4 @@ mod inventory;
 #[path = "../pages/mod.rs"]
 mod pages;
 mod playbooks;
+mod scalars;
