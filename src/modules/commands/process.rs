@@ -116,11 +116,16 @@ pub(crate) fn succeed(host: &mut dyn Host, line: &CommandLine, effects: &[Effect
     if output.rc == 0 {
         return Ok(output);
     }
+    Err(failed(&line, &output))
+}
+
+/// The failure of a tool: what it said.
+pub(crate) fn failed(line: &CommandLine, output: &Output) -> Failure {
     let said = [output.error_text(), output.text()];
     let said = said.iter().map(|text| text.trim()).find(|text| !text.is_empty()).unwrap_or("it said nothing");
     let mut failure = Failure::new(format!("`{}` failed with {}: {said}", line.argv.join(" "), output.rc)).with("rc", output.rc);
     streams(&mut failure.result, &output.text(), &output.error_text());
-    Err(failure)
+    failure
 }
 
 /// Asks a tool that only looks; `None` where it cannot be run or fails.

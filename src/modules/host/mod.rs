@@ -346,6 +346,10 @@ pub trait Inspect {
     fn group_by_id(&self, gid: u32) -> Result<Option<Group>, Failure>;
     /// An installed package (Debian: dpkg's own database, read once and cached).
     fn package(&self, name: &str) -> Result<Option<Package>, Failure>;
+    /// Packages that earlier tasks of a plan would have installed (`Some`) or removed.
+    fn planned_packages(&self) -> Vec<(String, Option<Package>)> {
+        Vec::new()
+    }
     /// A unit with its state; `Unit::exists` is false where there is none.
     fn unit(&self, name: &str) -> Result<Unit, Failure>;
     /// What earlier tasks of a plan would have made of a thing that only a tool knows; `None` where

@@ -376,6 +376,10 @@ impl<B: Inspect> Inspect for Overlay<B> {
         self.packages.get(plain).map_or_else(|| self.below.package(name), |package| Ok(package.clone()))
     }
 
+    fn planned_packages(&self) -> Vec<(String, Option<Package>)> {
+        self.packages.iter().map(|(name, package)| (name.clone(), package.clone())).collect()
+    }
+
     /// A unit; after a package was planned, a unit that is not there yet counts as one that the
     /// package brings, enabled and running as Debian's packages leave theirs.
     fn unit(&self, name: &str) -> Result<Unit, Failure> {

@@ -1,10 +1,9 @@
 //! `apt`: packages of Debian and its kin.
 
-use std::path::PathBuf;
-
 use serde_json::{Map, Value};
 
 use super::apt_state::{self, State};
+use super::{fetch, work};
 use crate::change::{Change, ResourceId};
 use crate::claims::Claims;
 use crate::commands::process;
@@ -22,7 +21,7 @@ choice! {
         Absent = "absent" | "removed",
         /// Installed in the newest version that can be had.
         Latest = "latest",
-        /// Build dependencies installed (not supported).
+        /// What is needed to build them installed; the lists must have sources.
         BuildDep = "build-dep",
         /// Broken dependencies repaired.
         Fixed = "fixed",
@@ -52,8 +51,9 @@ args! {
         name ("package", "pkg"): Option<Vec<String>>,
         /// What they should be.
         state: Presence = Presence::Present,
-        /// Path of a package file on the host that is installed with its dependencies.
-        deb: Option<PathBuf>,
+        /// Package file that is installed with its dependencies: a path on the host, or an address
+        /// that the host fetches it from.
+        deb: Option<String>,
         /// Whether package lists are refreshed first. Counts as a change only if nothing else is asked for.
         update_cache ("update-cache"): Option<bool>,
         /// Seconds for which package lists count as fresh; implies `update_cache`.
@@ -68,7 +68,8 @@ args! {
         purge: bool = false,
         /// Whether dependencies that nothing needs any more are removed.
         autoremove: bool = false,
-        /// Whether old package files are removed from the download directory; not counted as a change.
+        /// Whether old package files are removed from the download directory; counts as a change
+        /// only if no packages are named.
         autoclean: bool = false,
         /// Whether all package files are removed from the download directory; not counted as a change.
         clean: bool = false,
@@ -124,6 +125,10 @@ pub const EXAMPLES: &str = "
   apt:
     pkg: cron
     state: latest
+- name: All that is needed to build a package
+  apt:
+    name: hello
+    state: build-dep
 - name: Already there
   apt:
     name: openssh-server
@@ -133,13 +138,13 @@ pub const EXAMPLES: &str = "
 pub struct Apt;
 
 impl Args {
-    pub(super) fn names(&self) -> Vec<&str> {
-        self.name.iter().flatten().map(|name| name.trim()).filter(|name| !name.is_empty()).collect()
+    pub(super) fn names(&self) -> Result<Vec<&str>, Failure> {
+        work::names(self.name.as_deref().unwrap_or_default())
     }
 
     /// Nothing is asked for but fresh lists.
     fn only_lists(&self) -> bool {
-        self.names().is_empty()
+        self.name.iter().flatten().all(|name| name.trim().is_empty())
             && self.deb.is_none()
             && self.upgrade == Upgrade::No
             && !self.autoremove
@@ -216,11 +221,6 @@ impl Resource for Apt {
     type State = State;
 
     fn prepare(args: &Args, host: &mut dyn Host) -> Result<Prepared, Failure> {
-        if args.state == Presence::BuildDep {
-            return Err(Failure::new(
-                "state `build-dep` is not supported; name the packages, or run `apt-get build-dep` by `command`",
-            ));
-        }
         let mut prepared = Prepared::default();
         let refreshed = refresh(args, host)?;
         if refreshed && args.only_lists() {
@@ -228,6 +228,9 @@ impl Resource for Apt {
         }
         for (asked, verb) in [(args.clean, "clean"), (args.autoclean, "autoclean")] {
             if asked {
+                if verb == "autoclean" && args.only_lists() && apt_state::has_old_files(host.inspect()) {
+                    prepared.changes.push(Change::run(ResourceId::new("package-files", "apt")));
+                }
                 process::succeed(host, &args.apt_get(&[verb.into()]), &[])?;
             }
         }
@@ -244,6 +247,7 @@ impl Resource for Apt {
     }
 
     fn write(args: &Args, step: &Step<'_, State>, host: &mut dyn Host) -> Result<Written, Failure> {
+        let fetched = fetch_package(args, step.now, host)?;
         let policy = Policy::begin(args.policy_rc_d, host)?;
         let mut written = Written::quiet();
         let unlisted = step.now.unlisted();
@@ -266,6 +270,12 @@ impl Resource for Apt {
             }
         }
         policy.end(host)?;
+        // APT itself tidies that directory, but not always.
+        if let Some(path) = fetched
+            && host.stat(&path)?.is_some()
+        {
+            host.remove(&path)?;
+        }
         ran?;
         process::streams(&mut written.result, &stdout, &stderr);
         Ok(written)
@@ -277,14 +287,28 @@ impl Resource for Apt {
 
     fn claims(args: &Args) -> Claims {
         let bare = |name: &str| name.split(['=', ':', '/', '<', '>']).next().unwrap_or(name).trim().to_owned();
-        let packages = args.names().into_iter().map(|name| ResourceId::new("package", bare(name)));
+        let names = args.names().unwrap_or_default();
+        let packages = names.into_iter().map(|name| ResourceId::new("package", bare(name)));
         // One package manager runs at a time, and in the order in which it was written.
         let all = packages.chain([ResourceId::new("package-manager", "apt")]);
         let mut needs =
             vec![ResourceId::new("file", "/etc/apt/sources.list"), ResourceId::new("file", "/etc/apt/sources.list.d")];
-        needs.extend(args.deb.iter().map(|path| ResourceId::new("file", path.display().to_string())));
+        needs.extend(args.deb.iter().filter(|deb| deb.starts_with('/')).map(|path| ResourceId::new("file", path)));
         Claims::provides(all).needing(needs)
     }
+}
+
+/// Fetches the package file of an address to where the run expects it, if it is to be installed.
+fn fetch_package(args: &Args, now: &State, host: &mut dyn Host) -> Result<Option<std::path::PathBuf>, Failure> {
+    let Some(url) = args.deb.as_deref().filter(|deb| fetch::is_url(deb)) else { return Ok(None) };
+    let path = apt_state::fetched_path(url);
+    let word = path.display().to_string();
+    if !host.acts() || !now.runs(args).iter().any(|(words, _)| words.contains(&word)) {
+        return Ok(None);
+    }
+    let line = CommandLine::new(["/usr/lib/apt/apt-helper", "download-file", url, &word]);
+    process::succeed(host, &line, &[])?;
+    Ok(Some(path))
 }
 
 /// What was at the place of `policy-rc.d`.

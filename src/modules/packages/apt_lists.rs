@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::version;
+use super::work::Step;
 use crate::commands::glob;
 use crate::commands::process::ask;
 use crate::host::{CommandLine, Inspect};
@@ -93,17 +94,6 @@ pub(super) fn names_matching(pattern: &str, installed_only: bool, host: &dyn Ins
     names.sort();
     names.dedup();
     names
-}
-
-/// One package that a run would touch: its version before and after.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Step {
-    /// Name without architecture.
-    pub name: String,
-    /// Installed version.
-    pub before: Option<String>,
-    /// Version afterwards; `None`: removed.
-    pub after: Option<String>,
 }
 
 /// What `apt-get` says it would do; nothing where it cannot be asked.

@@ -1,9 +1,11 @@
 //! Which packages are there, and what has to be done: the looking half of `apt`.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::apt::{Args, Presence, Upgrade};
-use super::apt_lists::{self, Candidate, Step};
+use super::apt_lists::{self, Candidate};
+use super::fetch;
+use super::work::Step;
 use crate::change::{ResourceId, ResourceState};
 use crate::commands::glob;
 use crate::host::{CommandLine, Effect, Inspect, Package};
@@ -62,16 +64,18 @@ fn there(name: &str, version: Option<&str>) -> ResourceState {
 
 /// Looks at dpkg's database, and at the lists where that is not enough.
 pub(super) fn read(args: &Args, host: &dyn Inspect) -> Result<State, Failure> {
-    let names = args.names();
+    let names = args.names()?;
     let everything = names.contains(&"*");
     if everything && (names.len() > 1 || args.state != Presence::Latest) {
         return Err(Failure::new("`*` stands alone, and with state `latest`"));
     }
-    let mut targets = if everything { Vec::new() } else { targets(args, &names, host)? };
+    let builds = args.state == Presence::BuildDep;
+    let mut targets = if everything || builds { Vec::new() } else { targets(args, &names, host)? };
     if let Some(deb) = &args.deb {
         targets.push(package_file(deb, args, host)?);
     }
     let verb = match args.upgrade {
+        _ if builds && !names.is_empty() => Some("build-dep"),
         _ if args.state == Presence::Fixed
             && targets.iter().all(|target| matches!(target.todo, Todo::Nothing | Todo::Provided)) =>
         {
@@ -92,7 +96,12 @@ pub(super) fn read(args: &Args, host: &dyn Inspect) -> Result<State, Failure> {
         resources: Vec::new(),
     };
     let mut extras = Vec::new();
+    let fetched = args.deb.as_deref().filter(|deb| fetch::is_url(deb)).map(|deb| fetched_path(deb).display().to_string());
     for (words, _) in state.runs(args) {
+        // A file that is fetched later cannot be simulated: what comes along with it is not known.
+        if fetched.as_ref().is_some_and(|path| words.contains(path)) {
+            continue;
+        }
         match apt_lists::simulate(&words, host) {
             Ok(steps) => extras.extend(steps),
             // A plan whose earlier tasks would have changed the lists cannot be simulated; the run
@@ -202,6 +211,9 @@ impl State {
                 words.push("--with-new-pkgs".into());
             }
             words.push(verb.into());
+            if verb == "build-dep" {
+                words.extend(args.names().unwrap_or_default().into_iter().map(str::to_owned));
+            }
             runs.push((words, extras));
         }
         runs
@@ -338,26 +350,52 @@ fn decide(
     }
 }
 
-/// A package file on the host: installed unless this version (or a newer one) is there.
-fn package_file(path: &Path, args: &Args, host: &dyn Inspect) -> Result<Target, Failure> {
-    if path.to_str().is_some_and(|text| text.contains("://")) {
-        return Err(Failure::new("`deb` is a path on the host; fetch a URL by `get_url` first"));
-    }
-    let shown = path.display().to_string();
-    if host.stat(path)?.is_none() {
-        return Err(Failure::new(format!("there is no package file `{shown}` on the host")));
-    }
-    let line = CommandLine::new(["dpkg-deb", "--show", "--showformat=${Package}\t${Version}", &shown]).env("LC_ALL", "C");
-    let output = host.query(&line)?;
-    let text = output.text();
-    let Some((name, version)) = text.trim().split_once('\t').filter(|_| output.rc == 0) else {
-        return Err(Failure::new(format!("`{shown}` is not a package file: {}", output.error_text().trim())));
+/// Whether the download directory has files that `autoclean` would remove.
+pub(super) fn has_old_files(host: &dyn Inspect) -> bool {
+    let line = CommandLine::new(["apt-get", "-s", "-o", "Debug::NoLocking=1", "autoclean"]).env("LC_ALL", "C");
+    host.query(&line).is_ok_and(|output| output.text().lines().any(|line| line.starts_with("Del ")))
+}
+
+/// Where a package file is kept while it is installed.
+pub(super) fn fetched_path(url: &str) -> PathBuf {
+    let name = crate::change::sha256(url.as_bytes());
+    Path::new("/var/cache/apt/archives/partial").join(format!("stead-{}.deb", &name[..16]))
+}
+
+/// As many bytes as hold the head of every package file that is not made to annoy.
+const HEAD: usize = 512 << 10;
+
+/// Name and version of a package file, and the word by which `apt-get` is given it.
+fn of_file(deb: &str, host: &dyn Inspect) -> Result<(String, String, String), Failure> {
+    let line = CommandLine::new(["dpkg-deb", "--show", "--showformat=${Package}\t${Version}"]).env("LC_ALL", "C");
+    let (line, word) = if fetch::is_url(deb) {
+        let mut line = line.input(fetch::head(deb, HEAD, host)?);
+        line.argv.push("-".into());
+        (line, fetched_path(deb).display().to_string())
+    } else {
+        let path = Path::new(deb);
+        if host.stat(path)?.is_none() {
+            return Err(Failure::new(format!("there is no package file `{deb}` on the host")));
+        }
+        let file = if deb.starts_with('/') { deb.to_owned() } else { format!("./{deb}") };
+        let mut line = line;
+        line.argv.push(file.clone());
+        (line, file)
     };
-    let installed = host.package(name)?.filter(|package| !package.config_only);
+    let output = host.query(&line)?;
+    match output.text().trim().split_once('\t').filter(|_| output.rc == 0) {
+        Some((name, version)) => Ok((name.to_owned(), version.to_owned(), word)),
+        None => Err(Failure::new(format!("`{deb}` is not a package file: {}", output.error_text().trim()))),
+    }
+}
+
+/// A package file: installed unless this version (or a newer one) is there.
+fn package_file(deb: &str, args: &Args, host: &dyn Inspect) -> Result<Target, Failure> {
+    let (name, version, word) = of_file(deb, host)?;
+    let installed = host.package(&name)?.filter(|package| !package.config_only);
     let enough = installed.as_ref().is_some_and(|package| {
-        package.version == version || (!args.allow_downgrade && !args.force && !apt_lists::newer(version, &package.version))
+        package.version == version || (!args.allow_downgrade && !args.force && !apt_lists::newer(&version, &package.version))
     });
-    let file = if shown.starts_with('/') { shown } else { format!("./{shown}") };
-    let todo = if enough { Todo::Nothing } else { Todo::Install(file, Some(version.to_owned())) };
-    Ok(Target { name: name.to_owned(), installed, todo })
+    let todo = if enough { Todo::Nothing } else { Todo::Install(word, Some(version)) };
+    Ok(Target { name, installed, todo })
 }

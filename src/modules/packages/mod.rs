@@ -2,16 +2,40 @@
 
 use crate::registry::{self, Module};
 
+mod apk_db;
 pub mod apt;
+pub mod apt_key;
 mod apt_lists;
 pub mod apt_repository;
 pub mod apt_state;
+pub mod deb822_repository;
+pub mod debconf;
+pub mod dpkg_selections;
+mod fetch;
+#[cfg(test)]
+pub(crate) mod fixture;
+mod openpgp;
 pub mod package;
+pub mod package_facts;
+mod pacman_db;
+mod pep440;
+pub mod pip;
+mod pip_tool;
+mod requirement;
+mod rpm;
 pub(crate) mod version;
+mod whole_file;
+mod work;
 
 /// The modules of this family.
 pub(crate) const MODULES: &[Module] = &[
     registry::resource::<apt::Apt>("apt", apt::EXAMPLES),
+    registry::resource::<apt_key::AptKey>("apt_key", apt_key::EXAMPLES),
     registry::resource::<apt_repository::AptRepository>("apt_repository", apt_repository::EXAMPLES),
+    registry::resource::<deb822_repository::Deb822Repository>("deb822_repository", deb822_repository::EXAMPLES),
+    registry::resource::<debconf::Debconf>("debconf", debconf::EXAMPLES),
+    registry::resource::<dpkg_selections::DpkgSelections>("dpkg_selections", dpkg_selections::EXAMPLES),
     registry::resource::<package::PackageModule>("package", package::EXAMPLES),
+    registry::query::<package_facts::PackageFacts>("package_facts", package_facts::EXAMPLES),
+    registry::resource::<pip::PipModule>("pip", pip::EXAMPLES),
 ];

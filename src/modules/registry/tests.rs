@@ -63,6 +63,7 @@ fn fixture() -> MemoryHost {
         ("/etc/sysctl.conf", text(&["#net.ipv4.ip_forward=1"])),
         ("/etc/apt/sources.list", text(&["deb http://deb.debian.org/debian bookworm main"])),
         ("/var/log/app.log", text(&["started", "done"])),
+        ("/var/lib/dpkg/status", text(&["Package: bash", "Status: install ok installed", "Version: 5.2.15-2+b2"])),
     ] {
         host.add_file(path, &content);
     }
@@ -74,6 +75,7 @@ fn fixture() -> MemoryHost {
     {
         host.add_unit(name, active, enabled);
     }
+    crate::packages::fixture::answers(&mut host);
     // Written some time before the task begins.
     host.nodes.values_mut().for_each(|node| (node.atime, node.mtime) = (host.clock - 86_400.0, host.clock - 86_400.0));
     host.offer("hello");
