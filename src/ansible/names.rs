@@ -4,7 +4,13 @@
 const COLLECTIONS: &[&str] = &["ansible.builtin", "ansible.legacy", "ansible.posix", "community.general"];
 
 /// Names that mean another module.
-const OTHER_NAMES: &[(&str, &str)] = &[("systemd_service", "systemd"), ("include", "include_tasks"), ("gather_facts", "setup")];
+const OTHER_NAMES: &[(&str, &str)] = &[
+    ("systemd_service", "systemd"),
+    ("include", "include_tasks"),
+    ("gather_facts", "setup"),
+    ("yum", "dnf"),
+    ("dnf5", "dnf"),
+];
 
 /// The plain name under which a module is known here, whether or not it exists.
 ///
@@ -25,6 +31,7 @@ mod tests {
             ("copy", "copy"),
             ("ansible.builtin.copy", "copy"),
             ("ansible.builtin.systemd_service", "systemd"),
+            ("ansible.builtin.yum", "dnf"),
             ("community.postgresql.postgresql_db", "community.postgresql.postgresql_db"),
         ];
         for (written, expected) in cases {

@@ -444,6 +444,13 @@ impl Inspect for MemoryHost {
         Ok(self.packages.get(plain).cloned())
     }
 
+    fn planned_packages(&self) -> Vec<(String, Option<Package>)> {
+        let things = self.things.iter().filter(|(id, _)| id.kind == "package");
+        things
+            .map(|(id, thing)| (id.name.clone(), (*thing != Thing::Gone).then(|| self.packages.get(&id.name).cloned()).flatten()))
+            .collect()
+    }
+
     fn unit(&self, name: &str) -> Result<Unit, Failure> {
         let full = super::unit_name(name);
         Ok(self.units.get(&full).cloned().unwrap_or_else(|| super::no_unit(&full)))

@@ -10,6 +10,8 @@ pub mod apt_repository;
 pub mod apt_state;
 pub mod deb822_repository;
 pub mod debconf;
+pub mod dnf;
+mod dnf_tool;
 pub mod dpkg_selections;
 mod fetch;
 #[cfg(test)]
@@ -34,6 +36,7 @@ pub(crate) const MODULES: &[Module] = &[
     registry::resource::<apt_repository::AptRepository>("apt_repository", apt_repository::EXAMPLES),
     registry::resource::<deb822_repository::Deb822Repository>("deb822_repository", deb822_repository::EXAMPLES),
     registry::resource::<debconf::Debconf>("debconf", debconf::EXAMPLES),
+    registry::resource::<dnf::Dnf>("dnf", dnf::EXAMPLES),
     registry::resource::<dpkg_selections::DpkgSelections>("dpkg_selections", dpkg_selections::EXAMPLES),
     registry::resource::<package::PackageModule>("package", package::EXAMPLES),
     registry::query::<package_facts::PackageFacts>("package_facts", package_facts::EXAMPLES),

@@ -66,7 +66,7 @@ pub(super) fn installed(root: Option<&Path>, host: &dyn Inspect) -> Result<Vec<R
 
 /// Asks packages files on the host who they are.
 pub(super) fn of_file(path: &str, host: &dyn Inspect) -> Result<Rpm, Failure> {
-    let file = if path.starts_with('/') { path.to_owned() } else { format!("./{path}") };
+    let file = if path.starts_with('/') || super::fetch::is_url(path) { path.to_owned() } else { format!("./{path}") };
     let line = CommandLine::new(["rpm", "-qp", "--nosignature", "--nodigest", "--queryformat", FORMAT, &file]);
     let text = work::text(&line, "rpm", host)?;
     parse(&text).pop().ok_or_else(|| Failure::new(format!("`{path}` is no package file")))

@@ -95,6 +95,8 @@ pub struct Work {
     now: Vec<ResourceState>,
     wanted: Vec<ResourceState>,
     runs: Vec<Run>,
+    /// Things worth saying if anything is done.
+    warnings: Vec<String>,
     /// Result fields that are known from looking.
     pub(super) result: Map<String, Value>,
 }
@@ -150,6 +152,11 @@ impl Work {
         self.runs.push(Run { line, effects, accepts: &[] });
     }
 
+    /// Adds something worth saying.
+    pub(super) fn warn(&mut self, text: String) {
+        self.warnings.push(text);
+    }
+
     /// The commands, e.g. to add statuses that are no failure.
     pub(super) fn runs(&mut self) -> &mut Vec<Run> {
         &mut self.runs
@@ -167,7 +174,7 @@ impl Work {
 
     /// Runs the commands.
     pub(super) fn carry_out(&self, host: &mut dyn Host) -> Result<Written, Failure> {
-        let mut written = Written::quiet();
+        let mut written = Written { warnings: self.warnings.clone(), ..Written::quiet() };
         let (mut stdout, mut stderr) = (String::new(), String::new());
         for run in &self.runs {
             let output = host.act(&with_locale(&run.line), &run.effects)?;
