@@ -170,6 +170,7 @@ macro_rules! args {
                 -> ::std::result::Result<Self, ::std::vec::Vec<$crate::args::ArgError>>
             {
                 const NAMES: &[(&str, &[&str])] = &[ $( (stringify!($field), &[ $( $($alias),+ )? ]) ),* ];
+                #[allow(unused_mut, reason = "a module without options reads none")]
                 let mut errors = $crate::args::unknown_options(options, NAMES);
                 $(
                     let $field: ::std::option::Option<$ty> = $crate::args::read(

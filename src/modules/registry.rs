@@ -179,8 +179,10 @@ static FAMILIES: &[&[Module]] = &[
     crate::commands::MODULES,
     crate::facts::MODULES,
     crate::files::MODULES,
+    crate::network::MODULES,
     crate::packages::MODULES,
     crate::services::MODULES,
+    crate::storage::MODULES,
     crate::system::MODULES,
 ];
 

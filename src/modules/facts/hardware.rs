@@ -4,6 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::gather::{Facts, exists, line, text};
 use crate::host::Inspect;
+use crate::storage::mounts;
 
 /// Facts about processors.
 pub(super) fn processor(host: &dyn Inspect, facts: &mut Facts) {
@@ -266,7 +267,7 @@ pub(super) fn mounts(host: &dyn Inspect, facts: &mut Facts) {
     let mut list = Vec::new();
     let mut slow = 0;
     for row in text(host, "/proc/self/mounts").lines() {
-        let columns: Vec<String> = row.split(' ').map(unescape).collect();
+        let columns: Vec<String> = row.split(' ').map(mounts::unescape).collect();
         let [device, mount, kind, options, ..] = columns.as_slice() else { continue };
         if kind == "none" || !(device.starts_with(['/', '\\']) || device.contains(":/")) {
             continue;
@@ -287,33 +288,13 @@ pub(super) fn mounts(host: &dyn Inspect, facts: &mut Facts) {
                 entry["note"] = "could not get mount size".into();
             }
             Some(found) => {
-                let sizes = json!({
-                    "size_total": found.block_size * found.blocks, "size_available": found.block_size * found.blocks_available,
-                    "block_size": found.preferred_block_size, "block_total": found.blocks, "block_available": found.blocks_available,
-                    "block_used": found.blocks.saturating_sub(found.blocks_available), "inode_total": found.inodes,
-                    "inode_available": found.inodes_available, "inode_used": found.inodes.saturating_sub(found.inodes_available),
-                });
-                let (Value::Object(entry), Value::Object(sizes)) = (&mut entry, sizes) else { continue };
-                entry.extend(sizes);
+                let Value::Object(entry) = &mut entry else { continue };
+                entry.extend(mounts::sizes(&found));
             }
         }
         list.push(entry);
     }
     facts.set("mounts", list);
-}
-
-/// `\040` is a blank.
-fn unescape(text: &str) -> String {
-    let mut plain = Vec::new();
-    let bytes = text.as_bytes();
-    let mut at = 0;
-    while at < bytes.len() {
-        let code = (bytes[at] == b'\\').then(|| bytes.get(at + 1..at + 4)).flatten();
-        let code = code.and_then(|digits| u8::from_str_radix(std::str::from_utf8(digits).ok()?, 8).ok());
-        plain.push(code.unwrap_or(bytes[at]));
-        at += if code.is_some() { 4 } else { 1 };
-    }
-    String::from_utf8_lossy(&plain).into_owned()
 }
 
 #[cfg(test)]
@@ -339,8 +320,7 @@ mod tests {
     }
 
     #[test]
-    fn sizes_and_escapes() {
+    fn sizes_are_written_as_ansible_writes_them() {
         assert_eq!((size(0), size(274_877_906_944)), ("0.00 Bytes".into(), "256.00 GB".into()));
-        assert_eq!(unescape("/mnt/a\\040b"), "/mnt/a b");
     }
 }

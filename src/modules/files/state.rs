@@ -233,7 +233,7 @@ pub(crate) fn put(now: &FileState, want: &FileState, how: &Put<'_>, host: &mut d
 }
 
 /// The name of a backup: `PATH.PID.YYYY-MM-DD@HH:MM:SS~`, in local time.
-fn backup_name(path: &Path, host: &dyn Inspect) -> PathBuf {
+pub(crate) fn backup_name(path: &Path, host: &dyn Inspect) -> PathBuf {
     let moment = jiff::Timestamp::from_second(host.now() as i64).unwrap_or_default();
     let moment = moment.to_zoned(jiff::tz::TimeZone::system()).strftime("%Y-%m-%d@%H:%M:%S").to_string();
     let mut name = path.as_os_str().to_owned();

@@ -48,6 +48,13 @@ impl TextFile {
         }
     }
 
+    /// Keeps a copy of the file as it is on the host; its path.
+    pub(crate) fn backup(&self, host: &mut dyn Host) -> Result<PathBuf, Failure> {
+        let copy = crate::files::state::backup_name(&self.path, host.inspect());
+        host.copy(&self.path, &copy)?;
+        Ok(copy)
+    }
+
     /// Writes it, or removes it where it should not be.
     pub(crate) fn write(&self, attributes: Attributes, host: &mut dyn Host) -> Result<(), Failure> {
         match &self.text {

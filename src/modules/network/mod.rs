@@ -1,0 +1,13 @@
+//! Networks and firewalls.
+
+use crate::registry::{self, Module};
+
+pub mod iptables;
+mod iptables_rule;
+pub mod ufw;
+
+/// The modules of this family.
+pub(crate) const MODULES: &[Module] = &[
+    registry::resource::<iptables::Iptables>("iptables", iptables::EXAMPLES),
+    registry::resource::<ufw::Ufw>("ufw", ufw::EXAMPLES),
+];

@@ -1,0 +1,45 @@
+//! What the examples of settings, services, disks and networks find on a host in memory.
+
+use crate::host::memory::MemoryHost;
+
+/// Directories that are there.
+const DIRECTORIES: &[&str] =
+    &["/etc/modules-load.d", "/etc/modprobe.d", "/etc/rc2.d", "/etc/rc3.d", "/etc/rc4.d", "/etc/rc5.d", "/mnt/old"];
+
+/// Files and what is in them.
+const FILES: &[(&str, &str)] = &[
+    ("/etc/fstab", "/dev/sda1 / ext4 errors=remount-ro 0 1\n/dev/sdb1 /mnt/old ext4 defaults 0 2\n"),
+    ("/proc/self/mountinfo", "1 0 8:1 / / rw - ext4 /dev/sda1 rw\n2 1 8:17 / /mnt/old rw - ext4 /dev/sdb1 rw\n"),
+    ("/proc/modules", "pcspkr 16384 0 - Live 0x0000000000000000\n"),
+    ("/etc/ufw/ufw.conf", "ENABLED=no\nLOGLEVEL=low\n"),
+    ("/etc/default/ufw", "DEFAULT_INPUT_POLICY=\"ACCEPT\"\n"),
+    ("/etc/init.d/app", "#!/bin/sh\n"),
+];
+
+/// Commands (a last word `*` stands for any further words), exit status and standard output.
+const ANSWERS: &[(&str, i32, &str)] = &[
+    ("/etc/init.d/app status", 3, ""),
+    ("iptables -t filter -S *", 0, "-P INPUT ACCEPT\n"),
+    ("iptables -t filter -S ALLOWLIST", 1, ""),
+    ("iptables -t filter -C *", 1, ""),
+    ("iptables -t nat -C *", 1, ""),
+    ("iptables -t nat -S *", 0, "-P PREROUTING ACCEPT\n"),
+    ("ip6tables -t filter -S *", 0, "-P INPUT ACCEPT\n"),
+    ("ip6tables -t filter -C *", 1, ""),
+    ("ufw status", 0, "Status: inactive\n"),
+    ("ufw --dry-run *", 0, "*filter\n### tuple ### limit tcp 22 0.0.0.0/0 any 0.0.0.0/0 in\n"),
+];
+
+/// Adds all of it.
+pub(crate) fn add(host: &mut MemoryHost) {
+    for path in DIRECTORIES {
+        host.add_directory(path);
+    }
+    for (path, content) in FILES {
+        host.add_file(path, content);
+    }
+    for (line, rc, stdout) in ANSWERS {
+        let words: Vec<&str> = line.split(' ').collect();
+        host.answer(&words, *rc, stdout);
+    }
+}
