@@ -292,7 +292,7 @@ impl Loader {
         flush(&mut items);
         let mut handlers = expansion.handlers;
         handlers.append(&mut place.found_handlers.lock().expect("no reader panics"));
-        collect_tasks(&own_handlers, &mut handlers);
+        collect_handlers(&own_handlers, &mut handlers, diagnostics);
         for role in imported_roles(&items) {
             if !expansion.roles.iter().any(|other| Arc::ptr_eq(other, &role)) {
                 expansion.roles.push(role);
@@ -419,6 +419,20 @@ pub fn collect_tasks(items: &[Item], into: &mut Vec<Arc<Task>>) {
                 collect_tasks(&block.rescue, into);
                 collect_tasks(&block.always, into);
             }
+        }
+    }
+}
+
+/// The handlers of a list. A block cannot be one, except in a file that a handler includes.
+pub(super) fn collect_handlers(items: &[Item], into: &mut Vec<Arc<Task>>, diagnostics: &mut Diagnostics) {
+    for item in items {
+        match item {
+            Item::Task(task) => into.push(Arc::clone(task)),
+            Item::Block(block) => diagnostics.push(
+                Diagnostic::error("handler-block", "a block cannot be a handler")
+                    .at(block.span, "here")
+                    .hint("write the tasks as handlers that `listen` to one topic, or as a file that a handler includes"),
+            ),
         }
     }
 }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::keywords::{self, Keywords};
-use super::load::{Loader, Place, collect_tasks};
+use super::load::{Loader, Place, collect_handlers};
 use super::role::RoleInfo;
 use super::task::{Item, Task};
 use crate::source::{Diagnostic, Diagnostics, Mapping, Node, NodeValue, Span, suggest};
@@ -318,7 +318,8 @@ impl Loader {
         let mut found = Vec::new();
         if let Some(file) = self.role_file(&path.join("handlers"), handlers) {
             let inner = Place { handlers: true, directory: path.join("handlers"), ..inner };
-            collect_tasks(&self.tasks_file(&file, call.span, &inner, diagnostics), &mut found);
+            let items = self.tasks_file(&file, call.span, &inner, diagnostics);
+            collect_handlers(&items, &mut found, diagnostics);
         } else if handlers != "main" {
             diagnostics.push(
                 Diagnostic::error("missing-file", format!("role `{}` has no file of handlers `{handlers}`", call.name))

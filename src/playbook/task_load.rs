@@ -55,13 +55,7 @@ impl Loader {
                 );
                 continue;
             };
-            if map.get("block").is_some() && place.handlers {
-                diagnostics.push(
-                    Diagnostic::error("handler-block", "a block cannot be a handler")
-                        .at(entry.span, "here")
-                        .hint("write the tasks as handlers that `listen` to one topic, or as a file that a handler includes"),
-                );
-            } else if map.get("block").is_some() {
+            if map.get("block").is_some() {
                 items.push(Item::Block(Arc::new(self.block(entry, map, place, diagnostics))));
             } else if let Some(task) = self.task(entry, map, place, diagnostics) {
                 self.resolve(task, place, &mut items, diagnostics);
