@@ -4,13 +4,8 @@
 const COLLECTIONS: &[&str] = &["ansible.builtin", "ansible.legacy", "ansible.posix", "community.general"];
 
 /// Names that mean another module.
-const OTHER_NAMES: &[(&str, &str)] = &[
-    ("systemd_service", "systemd"),
-    ("include", "include_tasks"),
-    ("gather_facts", "setup"),
-    ("yum", "dnf"),
-    ("dnf5", "dnf"),
-];
+const OTHER_NAMES: &[(&str, &str)] =
+    &[("systemd_service", "systemd"), ("include", "include_tasks"), ("gather_facts", "setup"), ("yum", "dnf"), ("dnf5", "dnf")];
 
 /// The plain name under which a module is known here, whether or not it exists.
 ///

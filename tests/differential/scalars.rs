@@ -43,7 +43,9 @@ fn scalars() -> Vec<String> {
     let mut runner = TestRunner::new_with_rng(Config::default(), rng);
     let numbers = proptest::string::string_regex("[-+]?[0-9_.:xbeE+]{1,8}").unwrap();
     let words = proptest::string::string_regex("(?i:yes|no|on|off|true|false|null|~|y|n|none)").unwrap();
-    let special = proptest::string::string_regex(r"[-+]?\.(?i:inf|nan)|0[xb][0-9a-fA-F_]{1,6}|[0-9]{1,3}(:[0-9]{1,2}){1,2}(\.[0-9]*)?").unwrap();
+    let special =
+        proptest::string::string_regex(r"[-+]?\.(?i:inf|nan)|0[xb][0-9a-fA-F_]{1,6}|[0-9]{1,3}(:[0-9]{1,2}){1,2}(\.[0-9]*)?")
+            .unwrap();
     let floats = proptest::string::string_regex(r"[-+]?[0-9_]{0,4}\.[0-9_]{0,4}([eE][-+]?[0-9]{1,3})?").unwrap();
     let any = proptest::prop_oneof![numbers, words, special, floats];
     (0..CASES).map(|_| any.new_tree(&mut runner).unwrap().current()).collect()
