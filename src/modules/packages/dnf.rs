@@ -167,33 +167,6 @@ impl Args {
     }
 }
 
-/// What RPM's database says, with what earlier tasks of a plan have done to it.
-fn installed(args: &Args, host: &dyn Inspect) -> Result<Vec<Rpm>, Failure> {
-    let mut all = rpm::installed(args.root(), host)?;
-    let kind = args.kind();
-    all.retain_mut(|rpm| match kind.seen(&args.label(&rpm.name), Some(rpm.evr()), host) {
-        None => false,
-        Some(evr) if evr.is_empty() || evr == rpm.evr() => true,
-        Some(evr) => {
-            *rpm = of_evr(&rpm.name, &evr, &rpm.arch);
-            true
-        }
-    });
-    if args.root().is_none() {
-        for (name, package) in host.planned_packages() {
-            let package = package.filter(|_| !all.iter().any(|rpm| rpm.name == name));
-            all.extend(package.map(|package| of_evr(&name, &package.version, &package.arch)));
-        }
-    }
-    Ok(all)
-}
-
-fn of_evr(name: &str, evr: &str, arch: &str) -> Rpm {
-    let (epoch, rest) = evr.split_once(':').map_or((None, evr), |(epoch, rest)| (epoch.parse().ok(), rest));
-    let (version, release) = rest.split_once('-').unwrap_or((rest, ""));
-    Rpm { name: name.into(), epoch, version: version.into(), release: release.into(), arch: arch.into() }
-}
-
 /// Whether a word of the task is fulfilled by what is there.
 fn is_there(word: &str, args: &Args, all: &[Rpm], host: &dyn Inspect) -> Result<bool, Failure> {
     if super::fetch::is_url(word) || Path::new(word).extension().is_some_and(|extension| extension == "rpm") {
@@ -264,7 +237,7 @@ fn steps(args: &Args, rows: &[Row], all: &[Rpm]) -> Vec<work::Step> {
         .map(|row| match row.action {
             Action::Remove => work::Step::new(args.label(&row.name), Some(row.evr.clone()), None),
             Action::Install => work::Step::new(args.label(&row.name), installed(&row.name), Some(row.evr.clone())),
-            Action::Group => work::Step::new(args.label(&row.name), None, Some(String::new())),
+            Action::Group | Action::Nothing => work::Step::new(args.label(&row.name), None, Some(String::new())),
         })
         .collect()
 }
@@ -281,6 +254,7 @@ fn results(rows: &[Row], all: &[Rpm]) -> Vec<Value> {
                     all.iter().filter(|rpm| rpm.name == row.name && rpm.evr() != row.evr && !row.name.starts_with("kernel"));
                 results.extend(old.map(|rpm| format!("Removed: {}-{}.{}", rpm.name, rpm.evr(), rpm.arch).into()));
             }
+            Action::Nothing => {}
             Action::Group => results.push(format!("Group {} installed.", row.name.trim_start_matches('@')).into()),
         }
     }
@@ -324,8 +298,8 @@ impl Resource for Dnf {
         if args.autoremove && args.state() != Presence::Absent {
             return Err(Failure::new("Autoremove should be used alone or with state=absent"));
         }
-        let all = installed(args, host)?;
         let kind = args.kind();
+        let all = rpm::as_planned(args.root(), &kind, &|name| args.label(name), host)?;
         let mut said = Vec::new();
         for (verb, words) in runs(args, &names, &all, host)? {
             let mut argv = vec![verb.to_owned()];

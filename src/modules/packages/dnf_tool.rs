@@ -16,6 +16,8 @@ pub(super) enum Action {
     Remove,
     /// A group of packages is marked as installed.
     Group,
+    /// Nothing: packages that are passed over, streams of modules.
+    Nothing,
 }
 
 /// A row of the table that dnf shows before it asks.
@@ -96,7 +98,7 @@ pub(super) fn options(args: &Args) -> Result<Vec<String>, Failure> {
 /// Asks dnf what a run would do.
 pub(super) fn simulate(line: &CommandLine, host: &dyn Inspect) -> Result<Simulated, Failure> {
     let mut asked = line.clone();
-    asked.argv = asked.argv.into_iter().filter(|word| word != "-y" && !word.starts_with("--download")).collect();
+    asked.argv.retain(|word| word != "-y" && !word.starts_with("--download"));
     asked.argv.insert(1, "--assumeno".into());
     // Several lists may have to be fetched first.
     asked.deadline = Some(std::time::Duration::from_secs(600));
@@ -124,25 +126,23 @@ fn unknown(text: &str) -> Vec<&str> {
     text.lines().filter_map(|line| line.trim().strip_prefix("No match for argument: ")).collect()
 }
 
-/// The action of a heading; `None` where its rows are of no interest.
-fn heading(line: &str) -> Option<Option<Action>> {
+/// The action of a heading; `None` where the line is none.
+fn heading(line: &str) -> Option<Action> {
     let line = line.strip_suffix(':')?;
     let lower = line.to_lowercase();
     if line.starts_with(' ') || line.is_empty() {
         return None;
     }
     Some(match () {
-        () if lower.contains("groups") && (lower.starts_with("installing") || lower.starts_with("upgrading")) => {
-            Some(Action::Group)
-        }
+        () if lower.contains("groups") && (lower.starts_with("installing") || lower.starts_with("upgrading")) => Action::Group,
         () if ["installing", "upgrading", "updating", "downgrading", "reinstalling"]
             .iter()
             .any(|verb| lower.starts_with(verb)) =>
         {
-            Some(Action::Install)
+            Action::Install
         }
-        () if lower.starts_with("removing") || lower.starts_with("erasing") => Some(Action::Remove),
-        () => None,
+        () if lower.starts_with("removing") || lower.starts_with("erasing") => Action::Remove,
+        () => Action::Nothing,
     })
 }
 
@@ -150,13 +150,15 @@ fn heading(line: &str) -> Option<Option<Action>> {
 fn parse(text: &str) -> Option<Vec<Row>> {
     let end = text.find("\nTransaction Summary")?;
     let mut rows: Vec<(Action, Vec<&str>)> = Vec::new();
-    let mut action = None;
+    let mut action = Action::Nothing;
     for line in text[..end].lines() {
         if let Some(found) = heading(line) {
             action = found;
             continue;
         }
-        let Some(action) = action.filter(|_| line.starts_with(' ')) else { continue };
+        if action == Action::Nothing || !line.starts_with(' ') {
+            continue;
+        }
         let words = line.split_whitespace();
         // What does not fit goes on in the next line, further to the right.
         match rows.last_mut() {

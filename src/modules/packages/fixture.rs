@@ -20,6 +20,19 @@ pub(crate) fn answers(host: &mut MemoryHost) {
     ] {
         host.answer(&[&["dnf", "--assumeno"], words].concat(), 1, &table(rows));
     }
+    host.add_directory("/etc/yum.repos.d");
+    host.answer(&["rpm", "-q", "gpg-pubkey", "*"], 0, "deadb33f 5f2a1b3c\n");
+    host.answer(&["zypper", "*"], 0, "<to-install><solvable name=\"nmap\" edition=\"7.94-1\"/></to-install>");
+    host.answer(&["pacman", "-Q"], 0, "glibc 2.38-7\ntree 2.1.1-1\n");
+    host.answer(&["pacman", "-T", "nginx"], 127, "nginx\n");
+    host.answer(&["pacman", "-Sgq", "--", "nginx"], 1, "");
+    host.answer(&["pacman", "-S", "*"], 0, "> pcre2 10.42-2\n> nginx 1.24.0-3\n");
+    host.answer(&["pacman", "-R", "*"], 0, "> tree 2.1.1-1\n");
+    host.answer(&["pacman", "-Su", "*"], 0, "> glibc 2.39-1\n");
+    host.add_file("/etc/apk/world", "busybox\n");
+    host.answer(&["apk", "info", "-v"], 0, "busybox-1.36.1-r5\nmusl-1.2.4-r2\n");
+    host.answer(&["apk", "add", "--simulate", "*"], 0, "(1/2) Installing pcre (8.45-r3)\n(2/2) Installing nginx (1.24.0-r6)\n");
+    host.answer(&["apk", "upgrade", "--simulate"], 0, "(1/1) Upgrading musl (1.2.4-r2 -> 1.2.4-r3)\n");
     host.answer(&["python3", "-m", "pip", "--version"], 0, "pip 20.3.4 from /usr/lib/python3/dist-packages/pip (python 3.9)\n");
     host.answer(&["python3", "-m", "pip", "list", "*"], 0, r#"[{"name": "six", "version": "1.16.0"}]"#);
 }

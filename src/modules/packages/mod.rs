@@ -2,6 +2,7 @@
 
 use crate::registry::{self, Module};
 
+pub mod apk;
 mod apk_db;
 pub mod apt;
 pub mod apt_key;
@@ -16,21 +17,29 @@ pub mod dpkg_selections;
 mod fetch;
 #[cfg(test)]
 pub(crate) mod fixture;
+mod ini;
 mod openpgp;
 pub mod package;
 pub mod package_facts;
+pub mod pacman;
 mod pacman_db;
 mod pep440;
 pub mod pip;
 mod pip_tool;
 mod requirement;
 mod rpm;
+pub mod rpm_key;
 pub(crate) mod version;
 mod whole_file;
 mod work;
+pub mod yum_repository;
+pub mod zypper;
+pub mod zypper_repository;
+mod zypper_tool;
 
 /// The modules of this family.
 pub(crate) const MODULES: &[Module] = &[
+    registry::resource::<apk::Apk>("apk", apk::EXAMPLES),
     registry::resource::<apt::Apt>("apt", apt::EXAMPLES),
     registry::resource::<apt_key::AptKey>("apt_key", apt_key::EXAMPLES),
     registry::resource::<apt_repository::AptRepository>("apt_repository", apt_repository::EXAMPLES),
@@ -40,5 +49,10 @@ pub(crate) const MODULES: &[Module] = &[
     registry::resource::<dpkg_selections::DpkgSelections>("dpkg_selections", dpkg_selections::EXAMPLES),
     registry::resource::<package::PackageModule>("package", package::EXAMPLES),
     registry::query::<package_facts::PackageFacts>("package_facts", package_facts::EXAMPLES),
+    registry::resource::<pacman::Pacman>("pacman", pacman::EXAMPLES),
     registry::resource::<pip::PipModule>("pip", pip::EXAMPLES),
+    registry::resource::<rpm_key::RpmKey>("rpm_key", rpm_key::EXAMPLES),
+    registry::resource::<yum_repository::YumRepository>("yum_repository", yum_repository::EXAMPLES),
+    registry::resource::<zypper::Zypper>("zypper", zypper::EXAMPLES),
+    registry::resource::<zypper_repository::ZypperRepository>("zypper_repository", zypper_repository::EXAMPLES),
 ];

@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 use std::path::Path;
 
-use super::work;
+use super::work::{self, Kind};
 use crate::host::{CommandLine, Inspect};
 use crate::outcome::Failure;
 
@@ -64,7 +64,39 @@ pub(super) fn installed(root: Option<&Path>, host: &dyn Inspect) -> Result<Vec<R
     Ok(all)
 }
 
-/// Asks packages files on the host who they are.
+/// Likewise, with what earlier tasks of a plan have done to it. `label` is the name by which a plan
+/// remembers a package.
+pub(super) fn as_planned(
+    root: Option<&Path>,
+    kind: &Kind,
+    label: &dyn Fn(&str) -> String,
+    host: &dyn Inspect,
+) -> Result<Vec<Rpm>, Failure> {
+    let mut all = installed(root, host)?;
+    all.retain_mut(|rpm| match kind.seen(&label(&rpm.name), Some(rpm.evr()), host) {
+        None => false,
+        Some(evr) if evr.is_empty() || evr == rpm.evr() => true,
+        Some(evr) => {
+            *rpm = of_evr(&rpm.name, &evr, &rpm.arch);
+            true
+        }
+    });
+    if root.is_none() {
+        for (name, package) in host.planned_packages() {
+            let package = package.filter(|_| !all.iter().any(|rpm| rpm.name == name));
+            all.extend(package.map(|package| of_evr(&name, &package.version, &package.arch)));
+        }
+    }
+    Ok(all)
+}
+
+fn of_evr(name: &str, evr: &str, arch: &str) -> Rpm {
+    let (epoch, rest) = evr.split_once(':').map_or((None, evr), |(epoch, rest)| (epoch.parse().ok(), rest));
+    let (version, release) = rest.split_once('-').unwrap_or((rest, ""));
+    Rpm { name: name.into(), epoch, version: version.into(), release: release.into(), arch: arch.into() }
+}
+
+/// Asks a package file, on the host or at an address, who it is.
 pub(super) fn of_file(path: &str, host: &dyn Inspect) -> Result<Rpm, Failure> {
     let file = if path.starts_with('/') || super::fetch::is_url(path) { path.to_owned() } else { format!("./{path}") };
     let line = CommandLine::new(["rpm", "-qp", "--nosignature", "--nodigest", "--queryformat", FORMAT, &file]);
