@@ -3,8 +3,17 @@
 use crate::host::memory::MemoryHost;
 
 /// Directories that are there.
-const DIRECTORIES: &[&str] =
-    &["/etc/modules-load.d", "/etc/modprobe.d", "/etc/rc2.d", "/etc/rc3.d", "/etc/rc4.d", "/etc/rc5.d", "/mnt/old"];
+const DIRECTORIES: &[&str] = &[
+    "/etc/modules-load.d",
+    "/etc/modprobe.d",
+    "/etc/rc2.d",
+    "/etc/rc3.d",
+    "/etc/rc4.d",
+    "/etc/rc5.d",
+    "/mnt/old",
+    "/etc/sudoers.d",
+    "/etc/security/limits.d",
+];
 
 /// Files and what is in them.
 const FILES: &[(&str, &str)] = &[
@@ -13,6 +22,11 @@ const FILES: &[(&str, &str)] = &[
     ("/proc/modules", "pcspkr 16384 0 - Live 0x0000000000000000\n"),
     ("/etc/ufw/ufw.conf", "ENABLED=no\nLOGLEVEL=low\n"),
     ("/etc/default/ufw", "DEFAULT_INPUT_POLICY=\"ACCEPT\"\n"),
+    ("/etc/locale.gen", "# de_CH.UTF-8 UTF-8\n# en_GB.UTF-8 UTF-8\nfr_FR.UTF-8 UTF-8\n"),
+    ("/etc/sudoers.d/old-rule", "joe ALL=NOPASSWD: ALL\n"),
+    ("/usr/bin/app", "#!/bin/sh\n"),
+    ("/usr/bin/vim.basic", ""),
+    ("/bin/nano", ""),
     ("/etc/init.d/app", "#!/bin/sh\n"),
 ];
 
@@ -26,6 +40,14 @@ const ANSWERS: &[(&str, i32, &str)] = &[
     ("iptables -t nat -S *", 0, "-P PREROUTING ACCEPT\n"),
     ("ip6tables -t filter -S *", 0, "-P INPUT ACCEPT\n"),
     ("ip6tables -t filter -C *", 1, ""),
+    ("locale -a", 0, "C\nPOSIX\nfr_FR.utf8\n"),
+    ("update-alternatives --query *", 2, ""),
+    (
+        "update-alternatives --query editor",
+        0,
+        "Name: editor\nLink: /usr/bin/editor\nStatus: manual\nBest: /bin/nano\nValue: /bin/nano\n\n\
+         Alternative: /bin/nano\nPriority: 40\n\nAlternative: /usr/bin/vim.basic\nPriority: 30\n",
+    ),
     ("ufw status", 0, "Status: inactive\n"),
     ("ufw --dry-run *", 0, "*filter\n### tuple ### limit tcp 22 0.0.0.0/0 any 0.0.0.0/0 in\n"),
 ];

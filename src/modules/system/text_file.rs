@@ -34,6 +34,11 @@ impl TextFile {
         Self { path: self.path.clone(), text: Some(text.into()) }
     }
 
+    /// The same file, removed.
+    pub(crate) fn gone(&self) -> Self {
+        Self { path: self.path.clone(), text: None }
+    }
+
     /// The lines of its text.
     pub(crate) fn lines(&self) -> impl Iterator<Item = &str> {
         self.text.as_deref().unwrap_or_default().lines()
