@@ -64,6 +64,7 @@ fn described<A: Arguments>() -> Vec<Field> {
 }
 
 #[cfg(not(any(test, feature = "docs")))]
+#[expect(clippy::extra_unused_type_parameters, reason = "the same call with and without the manual")]
 fn described<A: Arguments>() -> Vec<Field> {
     Vec::new()
 }
@@ -74,6 +75,7 @@ fn check<A: Arguments>(options: &Map<String, Value>) -> Vec<ArgError> {
 }
 
 #[cfg(not(any(test, feature = "docs")))]
+#[expect(clippy::extra_unused_type_parameters, reason = "the same call with and without the manual")]
 fn check<A: Arguments>(_options: &Map<String, Value>) -> Vec<ArgError> {
     Vec::new()
 }
