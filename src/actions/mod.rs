@@ -22,6 +22,7 @@ use crate::vars::{Map, Scope, Value};
 
 pub mod argument_spec;
 pub mod assert;
+pub mod bridge;
 pub mod copy;
 pub mod debug;
 pub mod engine;
@@ -96,7 +97,7 @@ impl From<Outcome> for Done {
             result.insert(name.into(), Value::from(value));
         }
         let message = match result.get("msg") {
-            Some(Value::Str(text)) if outcome.ending == Ending::Failed || outcome.ending == Ending::Skipped => {
+            Some(Value::Str(text)) if matches!(outcome.ending, Ending::Failed | Ending::Skipped | Ending::Unknown) => {
                 Some(text.to_string())
             }
             _ => None,
@@ -367,7 +368,7 @@ const OBSERVABLE: &[&str] = &[
 
 /// Everything that a playbook may call.
 pub fn catalog() -> Catalog {
-    let agent = registry::all().iter().map(|module| Entry {
+    let agent = registry::all().iter().filter(|module| module.name != "bridge").map(|module| Entry {
         name: module.name,
         performer: Performer::Agent,
         fields: (module.fields)(),

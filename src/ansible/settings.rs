@@ -86,7 +86,6 @@ use Kind::{Directories, Flag, List, Number, Path, Sources, Text};
 
 const ONE_SESSION: &str = "there is one session per host, kept open for the whole run";
 const NO_PLUGIN: &str = "plugins of this kind have no equivalent";
-const PYTHON_PLUGIN: &str = "modules that a project brings along in Python are not run";
 const NOT_PYTHON: &str = "nothing on hosts runs in Python";
 const TALK: &str = "it concerns only how ansible-core talks";
 const RETRY: &str = "the record of a run says which hosts failed";
@@ -98,8 +97,8 @@ pub const SETTINGS: &[Setting] = &[
     set("inventory", &["defaults.inventory"], &["ANSIBLE_INVENTORY"], Sources, As("`--inventory`")),
     set("roles_path", &["defaults.roles_path"], &["ANSIBLE_ROLES_PATH"], Directories, As("where roles are looked for")),
     set("collections_path", &["defaults.collections_path", "defaults.collections_paths"], &["ANSIBLE_COLLECTIONS_PATH", "ANSIBLE_COLLECTIONS_PATHS"], Directories, As("where collections are looked for")),
-    set("library", &["defaults.library"], &["ANSIBLE_LIBRARY"], Directories, No(PYTHON_PLUGIN)),
-    set("module_utils", &["defaults.module_utils"], &["ANSIBLE_MODULE_UTILS"], Directories, No(PYTHON_PLUGIN)),
+    set("library", &["defaults.library"], &["ANSIBLE_LIBRARY"], Directories, As("where modules in Python are looked for")),
+    set("module_utils", &["defaults.module_utils"], &["ANSIBLE_MODULE_UTILS"], Directories, As("where what modules in Python share is looked for")),
     set("filter_plugins", &["defaults.filter_plugins"], &["ANSIBLE_FILTER_PLUGINS"], Directories, As("where filters in Python are looked for")),
     set("test_plugins", &["defaults.test_plugins"], &["ANSIBLE_TEST_PLUGINS"], Directories, As("where tests in Python are looked for")),
     set("lookup_plugins", &["defaults.lookup_plugins"], &["ANSIBLE_LOOKUP_PLUGINS"], Directories, As("where lookups in Python are looked for")),

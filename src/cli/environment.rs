@@ -72,6 +72,8 @@ impl Environment {
             environment: self.variables.clone(),
             folders: kinds.into_iter().flat_map(of_kind).collect(),
             collections,
+            library: self.config.paths("library").unwrap_or_default().to_vec(),
+            utilities: self.config.paths("module_utils").unwrap_or_default().to_vec(),
             ..PythonSettings::default()
         }
     }

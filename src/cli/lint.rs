@@ -63,6 +63,9 @@ pub(crate) struct Lint {
     /// Only show what --fix would change.
     #[arg(long, conflicts_with_all = ["json", "sarif"])]
     diff: bool,
+    /// Only list the tasks whose modules stead does not have and that would run on the hosts' Python.
+    #[arg(long, conflicts_with_all = ["rule", "fix", "diff"])]
+    bridge: bool,
     /// List the rules that there are.
     #[arg(long)]
     list_rules: bool,
@@ -83,7 +86,8 @@ impl Lint {
         skip.extend(config.list("lint_skip_rules").iter().cloned());
         let style = self.style || config.flag("lint_style").unwrap_or(false);
         let strict = self.strict || config.flag("lint_strict").unwrap_or(false);
-        let selection = Selection { only: self.rule.clone(), skip, style };
+        let only = if self.bridge { vec!["bridged-module".to_owned()] } else { self.rule.clone() };
+        let selection = Selection { only, skip, style };
         if let Some((name, hint)) = selection.unknown() {
             return complain(
                 &format!("no rule is named `{name}`"),

@@ -19,7 +19,7 @@ use stead::run::settings::{Language, RunSettings, Stop};
 use stead::run::state::{RunParts, RunState};
 use stead::session::{Secret, SessionSettings};
 use stead::source::{Diagnostics, Severity, SourceMap, render, yaml};
-use stead::template::{RenderSettings, Renderer};
+use stead::template::{Plugins, RenderSettings, Renderer};
 use stead::vars::{Definition, Origin, Value, Variable, Variables};
 
 use super::environment::{self, Environment};
@@ -104,11 +104,12 @@ fn reading(
     let map = SourceMap::new(Arc::clone(&vault));
     let mut diagnostics = Diagnostics::default();
     let extra_vars = Arc::new(extra_vars(given, &map, &mut diagnostics));
+    let plugins = Arc::new(PythonPlugins::new(environment.plugins()));
     let render_settings = RenderSettings {
         environment: environment.variables.clone(),
         base: directory.to_owned(),
         vault,
-        plugins: Some(Arc::new(PythonPlugins::new(environment.plugins()))),
+        plugins: Some(Arc::clone(&plugins) as Arc<dyn Plugins>),
     };
     let renderer = Arc::new(Renderer::new(render_settings));
     let usual = ["~/.ansible/roles", "/usr/share/ansible/roles", "/etc/ansible/roles"];
@@ -122,7 +123,8 @@ fn reading(
         Some(paths) => paths.to_vec(),
         None => ["~/.ansible/collections", "/usr/share/ansible/collections"].map(|path| environment.expand(path)).into(),
     };
-    let settings = LoadSettings { roles_path, collections_path, extra_vars: Arc::clone(&extra_vars), play_defaults };
+    let settings =
+        LoadSettings { roles_path, collections_path, extra_vars: Arc::clone(&extra_vars), play_defaults, foreign: Some(plugins) };
     let loader = Arc::new(Loader::new(map.clone(), Arc::new(actions::catalog()), settings, Arc::clone(&renderer)));
     Ok(Reading { environment, map, diagnostics, extra_vars, renderer, loader })
 }

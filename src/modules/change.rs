@@ -245,7 +245,8 @@ fn shown(property: Option<&Property>) -> Value {
     }
 }
 
-fn text_diff(before: Option<&[u8]>, after: Option<&[u8]>) -> Option<String> {
+/// The unified diff of two texts; none where one of them is not text.
+pub(crate) fn text_diff(before: Option<&[u8]>, after: Option<&[u8]>) -> Option<String> {
     let (before, after) = (before?, after?);
     if before.contains(&0) || after.contains(&0) {
         return None;

@@ -11,6 +11,7 @@ use super::play::{Play, Playbook, Prompt};
 use super::role::RoleInfo;
 use super::task::{Item, Task};
 use crate::graph::Strategy;
+use crate::plugins::PythonPlugins;
 use crate::source::{Diagnostic, Diagnostics, Mapping, Node, NodeValue, SourceMap, Span, suggest, yaml};
 use crate::template::Renderer;
 use crate::vars::{Layer, Precedence, Scope, Variables};
@@ -26,6 +27,8 @@ pub struct LoadSettings {
     pub extra_vars: Arc<Variables>,
     /// Keywords of plays that do not have them themselves.
     pub play_defaults: Arc<Mapping>,
+    /// Modules that stead does not have.
+    pub foreign: Option<Arc<PythonPlugins>>,
 }
 
 /// Reads and resolves. Shared by the whole run: includes are read while running.
@@ -106,6 +109,11 @@ impl Loader {
     /// The modules that may be called.
     pub fn catalog(&self) -> &Catalog {
         &self.catalog
+    }
+
+    /// Modules that stead does not have.
+    pub fn foreign(&self) -> Option<&Arc<PythonPlugins>> {
+        self.settings.foreign.as_ref()
     }
 
     /// What renders names of imports.

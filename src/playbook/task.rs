@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::keywords::Keywords;
 use super::role::RoleInfo;
+use crate::plugins::ForeignModule;
 use crate::source::{Mapping, Node, Span};
 
 /// A task, or a block of them.
@@ -95,6 +96,7 @@ impl Task {
                 span,
                 options,
                 template: None,
+                foreign: None,
             },
             keywords: Keywords::default(),
             own_vars: 0,
@@ -156,6 +158,8 @@ pub struct Action {
     pub options: Vec<(Arc<str>, Node)>,
     /// Options given as one template (`args: "{{ x }}"`).
     pub template: Option<Node>,
+    /// The module of somebody else that does it, on the host's Python.
+    pub foreign: Option<Arc<ForeignModule>>,
 }
 
 impl Action {

@@ -249,9 +249,21 @@ impl Loader {
         diagnostics: &mut Diagnostics,
     ) -> Option<Action> {
         let plain = names::plain(written);
-        let entry = self.catalog.find(plain);
+        let mut entry = self.catalog.find(plain);
+        // A project's own module goes before ours, those of others come after.
+        let foreign = self.settings.foreign.as_ref().and_then(|others| match entry {
+            Some(_) => others.own_module(written),
+            None => others.module(written, &self.searched(map, place)),
+        });
+        if foreign.is_some() {
+            entry = None;
+        }
         let near = || suggest::nearest(plain, self.catalog.names());
-        if entry.is_none() && modules::is_slip(written, near()) && !(near().is_none() && is_elsewhere(written, map, place)) {
+        if entry.is_none()
+            && foreign.is_none()
+            && modules::is_slip(written, near())
+            && !(near().is_none() && is_elsewhere(written, map, place))
+        {
             let mut problem = Diagnostic::error("unknown-module", format!("no module named `{written}`")).at(span, "used here");
             let keyword_near = suggest::did_you_mean(written, keywords::SHARED.iter().chain(TASK_ONLY).copied());
             if let Some(hint) = suggest::did_you_mean(plain, self.catalog.names()).or(keyword_near) {
@@ -330,7 +342,20 @@ impl Loader {
             ("include_role", Some(role)) => format!("{written} : {role}"),
             _ => written.to_owned(),
         };
-        Some(Action { module: plain.into(), written: written.to_owned(), shown, span, options, template })
+        // So that nothing of ours is meant by it.
+        let module = match &foreign {
+            Some(foreign) if foreign.name.contains('.') => foreign.name.as_str().into(),
+            Some(foreign) => format!("library.{}", foreign.name).into(),
+            None => plain.into(),
+        };
+        Some(Action { module, written: written.to_owned(), shown, span, options, template, foreign })
+    }
+
+    /// Collections in which a task's module is looked for if its name has none.
+    fn searched(&self, map: &Mapping, place: &Place) -> Vec<String> {
+        let own = super::load::names_of(map.get("collections"));
+        let around = super::load::names_of(place.outer.collections.as_ref());
+        own.into_iter().chain(around).chain(place.collections.iter().cloned()).collect()
     }
 
     /// Puts a task into the list, or what it imports.

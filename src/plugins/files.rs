@@ -14,6 +14,10 @@ const LARGEST: u64 = 4 << 20;
 pub(super) struct Places {
     /// Folders of one kind: `filter_plugins` and the like.
     pub(super) folders: Vec<(PluginKind, PathBuf)>,
+    /// Folders of a project's own modules.
+    pub(super) library: Vec<PathBuf>,
+    /// Folders of what a project's own modules share.
+    pub(super) utilities: Vec<PathBuf>,
     /// Roots of collections: folders that hold `NAMESPACE/NAME`.
     pub(super) collections: Vec<PathBuf>,
     read: Mutex<HashMap<PathBuf, Arc<Vec<PluginFile>>>>,
@@ -44,6 +48,14 @@ pub(super) fn collection_of(name: &str) -> Option<(&str, &str)> {
         .then_some((collection, &name[second + 1..]))
 }
 
+/// Adds a folder that exists, once.
+pub(super) fn add_existing(folders: &mut Vec<PathBuf>, folder: PathBuf) {
+    let folder = std::path::absolute(&folder).unwrap_or(folder);
+    if folder.is_dir() && !folders.contains(&folder) {
+        folders.push(folder);
+    }
+}
+
 impl Places {
     /// Adds what a directory has; whether it was new.
     pub(super) fn add(&mut self, directory: &Path) -> bool {
@@ -51,6 +63,8 @@ impl Places {
         for kind in [PluginKind::Filter, PluginKind::Test, PluginKind::Lookup] {
             self.add_folder(kind, directory.join(folder_name(kind)));
         }
+        add_existing(&mut self.library, directory.join("library"));
+        add_existing(&mut self.utilities, directory.join("module_utils"));
         self.add_collections(directory.join("collections/ansible_collections"));
         self.add_collections(directory.join("ansible_collections"));
         before != (self.folders.len(), self.collections.len())
@@ -66,10 +80,7 @@ impl Places {
 
     /// Adds a folder of collections, if it exists.
     pub(super) fn add_collections(&mut self, root: PathBuf) {
-        let root = std::path::absolute(&root).unwrap_or(root);
-        if root.is_dir() && !self.collections.contains(&root) {
-            self.collections.push(root);
-        }
+        add_existing(&mut self.collections, root);
     }
 
     /// The folder of an installed collection.

@@ -346,7 +346,125 @@ def told(error, path):
     return Failure(text if name.startswith("Ansible") and text else f"{name}: {text}", None, place, kind)
 
 
+# Modules: packed with everything that they import, to run on hosts.
+
+
+def package_roots(request):
+    """Where the packages `ansible` and `ansible_collections` are."""
+    spec = importlib.util.find_spec("ansible")
+    core = list(spec.submodule_search_locations or []) if spec else []
+    return core
+
+
+def source_of(name, core, utilities):
+    """The file of a module or package, and whether it is a package; none if it is not to be packed."""
+    parts = name.split(".")
+    candidates = []
+    if parts[:2] == ["ansible", "module_utils"] and len(parts) > 2:
+        # Those of the project go before those of ansible-core.
+        candidates += [os.path.join(folder, *parts[2:]) for folder in utilities]
+    if parts[0] == "ansible":
+        candidates += [os.path.join(root, *parts[1:]) for root in core]
+    elif parts[0] == "ansible_collections":
+        candidates += [os.path.join(root, *parts[1:]) for root in collections]
+    for path in candidates:
+        if os.path.isfile(path + ".py"):
+            return path + ".py", False
+        if os.path.isdir(path):
+            return os.path.join(path, "__init__.py"), True
+    return None
+
+
+def imports_of(text, name, is_package):
+    """Full names of what a file may import."""
+    import ast
+
+    package = name if is_package else name.rpartition(".")[0]
+    found = set()
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Import):
+            found.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = node.module or ""
+            if node.level:
+                up = package.split(".")
+                up = up[: len(up) - node.level + 1]
+                base = ".".join(up + ([base] if base else []))
+            found.add(base)
+            found.update(f"{base}.{alias.name}" for alias in node.names)
+    return {one for one in found if one.startswith(("ansible.module_utils", "ansible_collections."))}
+
+
+def pack(request):
+    """A zip file of a module and what it imports. The same files give the same bytes."""
+    import io
+    import zipfile
+
+    path, entry = request["pack"], request["entry"]
+    core, utilities = package_roots(request), request["utilities"]
+    with open(path, "rb") as file:
+        text = file.read()
+    if b"ansible.module_utils" in text and not core:
+        raise Failure(
+            f"it uses ansible-core's module_utils, which {sys.executable} does not have",
+            f"install it for that Python, e.g. `{sys.executable} -m pip install ansible-core`, or name another Python in STEAD_PYTHON",
+            path,
+        )
+    files = {entry: (text, False)}
+    try:
+        waiting = imports_of(text, entry, False)
+    except SyntaxError as error:
+        raise Failure(f"it is not Python: {error.msg} (line {error.lineno})", None, path) from error
+    if any(name.startswith("ansible.module_utils") for name in waiting):
+        # These are imported by names that are put together while running.
+        inner = os.path.join(core[0], "module_utils", "_internal") if core else ""
+        for folder, _, names in os.walk(inner):
+            below = os.path.relpath(folder, os.path.dirname(core[0])).replace(os.sep, ".")
+            waiting.update(below if one == "__init__.py" else f"{below}.{one[:-3]}" for one in names if one.endswith(".py"))
+        waiting.add("ansible.module_utils.basic")
+    while waiting:
+        name = waiting.pop()
+        # A package is there with all packages around it.
+        around = name.rpartition(".")[0]
+        if around and around not in files and around not in ("ansible", "ansible_collections"):
+            waiting.add(around)
+        if name in files:
+            continue
+        found = source_of(name, core, utilities)
+        if found is None:
+            continue
+        file_path, is_package = found
+        content = b""
+        if os.path.isfile(file_path):
+            with open(file_path, "rb") as file:
+                content = file.read()
+        files[name] = (content, is_package)
+        try:
+            waiting.update(one for one in imports_of(content, name, is_package) if one not in files)
+        except SyntaxError:
+            pass  # For another version of Python; whoever imports it there will hear of it.
+    packages = {"ansible", "ansible_collections"}
+    for name in list(files):
+        parts = name.split(".")[:-1]
+        packages.update(".".join(parts[: count + 1]) for count in range(len(parts)))
+    for name in packages:
+        files.setdefault(name, (b"", True))
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name in sorted(files):
+            content, is_package = files[name]
+            inner = name.replace(".", "/") + ("/__init__.py" if is_package else ".py")
+            info = zipfile.ZipInfo(inner, (1980, 1, 1, 0, 0, 0))
+            info.compress_type = zipfile.ZIP_DEFLATED
+            archive.writestr(info, content)
+    return base64.b64encode(out.getvalue()).decode()
+
+
 def call(request):
+    if "pack" in request:
+        return pack(request)
+    if "core" in request:
+        return package_roots(request)
     kind, name = request["kind"], request["name"]
     args = [decode(value) for value in request["args"]]
     kwargs = {key: decode(value) for key, value in request["named"].items()}

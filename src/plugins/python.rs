@@ -7,8 +7,9 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value as Json, json};
 
-use super::files::{Places, collection_of, folder_name};
+use super::files::{Places, add_existing, collection_of, folder_name};
 use super::helper::{Helper, HelperError};
+use super::modules::Known;
 use super::{interpreter, wire};
 use crate::template::{PluginCall, PluginError, PluginKind, PluginVariables, Plugins, TemplateErrorKind};
 use crate::vars::Value;
@@ -25,6 +26,10 @@ pub struct PythonSettings {
     /// Folders in which collections are installed: those that hold `ansible_collections`, or those
     /// folders themselves.
     pub collections: Vec<PathBuf>,
+    /// Folders of modules besides those of projects.
+    pub library: Vec<PathBuf>,
+    /// Folders of what modules share, besides those of projects.
+    pub utilities: Vec<PathBuf>,
     /// How long one call may take.
     pub limit: Duration,
 }
@@ -36,6 +41,8 @@ impl Default for PythonSettings {
             environment: BTreeMap::new(),
             folders: Vec::new(),
             collections: Vec::new(),
+            library: Vec::new(),
+            utilities: Vec::new(),
             limit: Duration::from_secs(60),
         }
     }
@@ -51,6 +58,7 @@ pub struct PythonPlugins {
     python: Option<PathBuf>,
     places: RwLock<Places>,
     helper: Mutex<Option<Helper>>,
+    modules: Mutex<Known>,
 }
 
 /// The Python that runs plugins with these settings, if there is one.
@@ -73,10 +81,20 @@ impl PythonPlugins {
         for root in python.iter().flat_map(|python| interpreter::site_collections(python)) {
             places.add_collections(root);
         }
-        Self { settings, python, places: RwLock::new(places), helper: Mutex::default() }
+        for folder in &settings.library {
+            add_existing(&mut places.library, folder.clone());
+        }
+        for folder in &settings.utilities {
+            add_existing(&mut places.utilities, folder.clone());
+        }
+        Self { settings, python, places: RwLock::new(places), helper: Mutex::default(), modules: Mutex::default() }
     }
 
-    fn places(&self) -> std::sync::RwLockReadGuard<'_, Places> {
+    pub(super) fn modules(&self) -> std::sync::MutexGuard<'_, Known> {
+        self.modules.lock().expect("no thread panics while it holds this")
+    }
+
+    pub(super) fn places(&self) -> std::sync::RwLockReadGuard<'_, Places> {
         self.places.read().expect("no thread panics while it holds this")
     }
 
@@ -94,6 +112,50 @@ impl PythonPlugins {
         if folders.is_empty() { folder_name(call.kind).to_owned() } else { folders.join("`, `") }
     }
 
+    /// The program, started and told of all places.
+    fn started<'h>(&self, python: &Path, helper: &'h mut Option<Helper>, base: &Path) -> Result<&'h mut Helper, HelperError> {
+        let running = match helper {
+            Some(running) => running,
+            None => helper.insert(Helper::start(python, base, &self.settings.environment, self.settings.limit)?),
+        };
+        let places = self.places();
+        let (folders, collections) = running.known;
+        // Later requests are read in order, so nothing has to be waited for.
+        for root in &places.collections[collections..] {
+            running.tell(&json!({"add": "collection", "directory": root}))?;
+        }
+        for (kind, folder) in &places.folders[folders..] {
+            running.tell(&json!({"add": kind.word(), "directory": folder}))?;
+        }
+        running.known = (places.folders.len(), places.collections.len());
+        Ok(running)
+    }
+
+    /// Asks the program something that needs no variables. The error is a message and a hint.
+    pub(super) fn ask(&self, request: &Json) -> Result<Json, (String, Option<String>)> {
+        let Some(python) = &self.python else {
+            let hint = "install Python 3 and ansible-core on this machine, or name a Python in STEAD_PYTHON";
+            return Err(("modules in Python are packed by Python, and this machine has none".to_owned(), Some(hint.to_owned())));
+        };
+        let mut helper = self.helper.lock().expect("no thread panics while it holds this");
+        let answer = self.started(python, &mut helper, Path::new("/")).and_then(|running| {
+            running.tell(request)?;
+            running.hear(Instant::now())
+        });
+        let mut answer = match answer {
+            Ok(answer) => answer,
+            Err(error) => {
+                *helper = None;
+                return Err((error.to_string(), None));
+            }
+        };
+        let text = |name: &str| answer.get(name).and_then(Json::as_str).map(str::to_owned);
+        match (text("problem"), text("hint")) {
+            (Some(problem), hint) => Err((problem, hint)),
+            (None, _) => Ok(answer.get_mut("value").map(Json::take).unwrap_or_default()),
+        }
+    }
+
     fn run(
         &self,
         python: &Path,
@@ -101,22 +163,7 @@ impl PythonPlugins {
         call: &PluginCall<'_>,
         variables: &dyn PluginVariables,
     ) -> Result<Json, HelperError> {
-        let running = match helper {
-            Some(running) => running,
-            None => helper.insert(Helper::start(python, call.base, &self.settings.environment, self.settings.limit)?),
-        };
-        {
-            let places = self.places();
-            let (folders, collections) = running.known;
-            // Later requests are read in order, so nothing has to be waited for.
-            for root in &places.collections[collections..] {
-                running.tell(&json!({"add": "collection", "directory": root}))?;
-            }
-            for (kind, folder) in &places.folders[folders..] {
-                running.tell(&json!({"add": kind.word(), "directory": folder}))?;
-            }
-            running.known = (places.folders.len(), places.collections.len());
-        }
+        let running = self.started(python, helper, call.base)?;
         let named: serde_json::Map<String, Json> =
             call.named.iter().map(|(name, value)| (name.to_string(), wire::encoded(value))).collect();
         running.tell(&json!({
@@ -153,7 +200,9 @@ impl PythonPlugins {
 
 impl Plugins for PythonPlugins {
     fn add_directory(&self, directory: &Path) {
-        self.places.write().expect("no thread panics while it holds this").add(directory);
+        if self.places.write().expect("no thread panics while it holds this").add(directory) {
+            self.modules().forget();
+        }
     }
 
     fn may_have(&self, kind: PluginKind, name: &str) -> bool {

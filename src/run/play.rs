@@ -112,6 +112,11 @@ pub async fn run(state: &Arc<RunState>, playbooks: &[Playbook], warnings: &mut D
         }
     }
     close(state).await;
+    let bridged: Vec<String> = state.bridged.lock().expect("no thread panics here").iter().cloned().collect();
+    if !bridged.is_empty() {
+        let text = format!("on the hosts' Python ran what stead does not have itself: {}", bridged.join(", "));
+        state.emit(Event::Note { level: NoteLevel::Info, host: None, text });
+    }
     let interrupted = state.stop.is_asked();
     let recap = recap(state, &selected, &gone);
     state.emit(Event::RunEnded { recap: recap.clone(), seconds: begun.elapsed().as_secs_f64(), interrupted });

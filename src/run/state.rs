@@ -43,6 +43,8 @@ pub struct RunState {
     pub stop: Stop,
     /// Counts what was emitted.
     pub tally: Mutex<Tally>,
+    /// Modules of others that ran on the hosts' Python.
+    pub bridged: Mutex<BTreeSet<String>>,
     sink: Mutex<Box<dyn EventSink>>,
 }
 
@@ -81,6 +83,7 @@ impl RunState {
         Arc::new(Self {
             map: loader.map().clone(),
             tally: Mutex::default(),
+            bridged: Mutex::default(),
             settings,
             roster: Roster::new(inventory, loader.map().clone(), reload),
             loader,

@@ -566,7 +566,7 @@ impl TaskRun {
         };
         let seconds = self.number(self.task.keywords.timeout.as_ref(), scope).filter(|seconds| *seconds > 0.0);
         let job = self.number(self.task.r#async.as_ref(), scope).filter(|seconds| *seconds > 0.0 && !plan);
-        if job.is_some() && actions::is_action(module) {
+        if job.is_some() && (actions::is_action(module) || self.task.action.foreign.is_some()) {
             return Ok(Done::failed(format!("`{}` cannot be run with `async`", self.task.action.written)));
         }
         if CONTROLLER_ONLY.contains(&module) {
@@ -610,6 +610,18 @@ impl TaskRun {
         let begun = Instant::now();
         let done = if let Some(limit) = job {
             self.as_job(&agent, context.json_options()?, limit, scope).await?
+        } else if let (Some(foreign), Some(plugins)) = (&self.task.action.foreign, self.run.loader.foreign()) {
+            let packed = match actions::bridge::packed(plugins, foreign).await {
+                Ok(packed) => packed,
+                Err(done) => return Ok(done),
+            };
+            self.run.bridged.lock().expect("no thread panics here").insert(foreign.name.clone());
+            let variable = Node::str(self.task.span, "{{ ansible_python_interpreter | default(omit) }}");
+            let interpreter = self.run.renderer.value(&variable, &its_scope).map_err(template)?;
+            let interpreter = (!matches!(interpreter, Value::Omit | Value::Null)).then_some(&interpreter);
+            let hide = self.flag(keywords.no_log.as_ref(), scope).unwrap_or(true);
+            let request = actions::bridge::request(foreign, &packed, &context, interpreter, hide)?;
+            Done::from(agent.module("bridge", request).await?)
         } else if actions::is_action(module) {
             actions::run(module, &context).await?
         } else {

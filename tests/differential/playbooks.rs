@@ -291,7 +291,7 @@ fn task_name(task: &TaskInfo) -> String {
     task.role.as_ref().map_or_else(|| name.to_owned(), |role| format!("{role} : {name}"))
 }
 
-fn stead_did(case: &Case, directory: &Path, home: &Path) -> Did {
+fn stead_did(case: &Case, directory: &Path, home: &Path, python: &Path) -> Did {
     let output = Command::new(env!("CARGO_BIN_EXE_stead"))
         .args(["apply", "--json", "-i", "hosts", "-c", "local", "--lock-wait", "300", "--history", ".stead/h", "site.yml"])
         .args(&case.args)
@@ -299,6 +299,9 @@ fn stead_did(case: &Case, directory: &Path, home: &Path) -> Did {
         .env("PATH", std::env::var_os("PATH").unwrap_or_default())
         .env("HOME", home)
         .env("USER", "root")
+        // What packs modules of others, and what runs them on the host.
+        .env("STEAD_PYTHON", python)
+        .args(["-e", &format!("ansible_python_interpreter={}", python.display())])
         .envs(&case.env)
         .current_dir(directory)
         .stdin(Stdio::null())
@@ -454,7 +457,7 @@ fn playbooks_mean_what_they_mean_to_ansible() {
         let ours = cases
             .iter()
             .enumerate()
-            .map(|(index, case)| stead_did(case, &root.join(index.to_string()).join("stead"), &home))
+            .map(|(index, case)| stead_did(case, &root.join(index.to_string()).join("stead"), &home, &programs.join("python")))
             .collect();
         theirs.join().unwrap();
         ours

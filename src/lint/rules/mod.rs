@@ -18,6 +18,7 @@ use super::rule::Rule;
 rules!(
     bad_option,
     bad_variable_name,
+    bridged_module,
     command_instead_of_module,
     command_instead_of_shell,
     deprecated,

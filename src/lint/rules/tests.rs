@@ -7,8 +7,9 @@ use std::sync::Arc;
 use super::*;
 use crate::lint::{Report, Request, Selection, lint};
 use crate::playbook::{LoadSettings, Loader};
+use crate::plugins::{PythonPlugins, PythonSettings};
 use crate::source::{Diagnostic, Severity, SourceMap, render};
-use crate::template::{RenderSettings, Renderer};
+use crate::template::{Plugins, RenderSettings, Renderer};
 
 /// Lints a project that is written as one text: files after lines `### PATH`, else `site.yml`.
 fn project(text: &str, selection: Selection) -> (Report, SourceMap, tempfile::TempDir) {
@@ -35,8 +36,12 @@ fn project(text: &str, selection: Selection) -> (Report, SourceMap, tempfile::Te
 
 fn at(paths: &[PathBuf], selection: Selection) -> (Report, SourceMap) {
     let map = SourceMap::default();
-    let renderer = Arc::new(Renderer::new(RenderSettings::default()));
-    let loader = Loader::new(map.clone(), Arc::new(crate::actions::catalog()), LoadSettings::default(), renderer);
+    // No Python is there to be asked.
+    let python = PythonSettings { python: Some("/nowhere/python".into()), ..PythonSettings::default() };
+    let plugins = Arc::new(PythonPlugins::new(python));
+    let render = RenderSettings { plugins: Some(Arc::clone(&plugins) as Arc<dyn Plugins>), ..RenderSettings::default() };
+    let settings = LoadSettings { foreign: Some(plugins), ..LoadSettings::default() };
+    let loader = Loader::new(map.clone(), Arc::new(crate::actions::catalog()), settings, Arc::new(Renderer::new(render)));
     let tags = selection
         .names("unknown-tag")
         .then(|| crate::playbook::TagSelection { only: vec!["web".into(), "all".into()], skip: Vec::new() });

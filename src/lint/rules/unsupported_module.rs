@@ -29,11 +29,25 @@ pub(super) const RULE: Rule = Rule {
 
 fn check(seen: &Seen, project: &Project<'_>, found: &mut Diagnostics) {
     let task = &seen.task;
-    if project.loader.catalog().find(&task.action.module).is_some() {
+    if task.action.foreign.is_some() || project.loader.catalog().find(&task.action.module).is_some() {
         return;
     }
     let text = format!("stead has no module `{}`", task.action.written);
     let problem =
         if seen.certain { Diagnostic::error("unsupported-module", text) } else { Diagnostic::warning("unsupported-module", text) };
-    found.push(problem.at(task.action.span, "used here").hint("`stead docs` lists the modules that there are"));
+    found.push(problem.at(task.action.span, "used here").hint(source(&task.action.written)));
+}
+
+/// Where a module can be had.
+fn source(written: &str) -> String {
+    let mut parts = written.splitn(3, '.');
+    match (parts.next(), parts.next(), parts.next()) {
+        (Some("ansible"), Some("builtin" | "legacy"), _) | (_, None, _) | (_, _, None) => {
+            "with ansible-core (`python3 -m pip install ansible-core`) on this machine it runs on the host's Python".to_owned()
+        }
+        (Some(namespace), Some(collection), _) => format!(
+            "with the collection `{namespace}.{collection}` on this machine (`stead deps install`) it runs on the host's Python"
+        ),
+        (None, ..) => unreachable!("a name has a first part"),
+    }
 }

@@ -3,6 +3,7 @@
 use crate::registry::{self, Module};
 
 pub mod async_status;
+pub mod bridge;
 pub mod command;
 pub(crate) mod glob;
 pub mod ping;
@@ -16,6 +17,7 @@ pub(crate) mod words;
 /// The modules of this family.
 pub(crate) const MODULES: &[Module] = &[
     registry::command::<async_status::AsyncStatus>("async_status", async_status::EXAMPLES),
+    registry::command::<bridge::Bridge>("bridge", bridge::EXAMPLES),
     registry::command::<command::RunCommand>("command", command::EXAMPLES),
     registry::query::<ping::Ping>("ping", ping::EXAMPLES),
     registry::command::<shell::raw::Raw>("raw", shell::raw::EXAMPLES),

@@ -110,7 +110,7 @@ fn file_name(args: &Args) -> String {
 }
 
 /// A new directory that only this user may enter.
-fn private_directory(digest: &str, host: &mut dyn Host) -> Result<PathBuf, Failure> {
+pub(super) fn private_directory(digest: &str, host: &mut dyn Host) -> Result<PathBuf, Failure> {
     let parent = PathBuf::from(host.env("TMPDIR").filter(|path| path.starts_with('/')).unwrap_or_else(|| "/tmp".into()));
     let attributes = Attributes { mode: Some(0o700), ..Attributes::default() };
     let mut last = None;
