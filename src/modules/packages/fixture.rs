@@ -33,6 +33,24 @@ pub(crate) fn answers(host: &mut MemoryHost) {
     host.answer(&["apk", "info", "-v"], 0, "busybox-1.36.1-r5\nmusl-1.2.4-r2\n");
     host.answer(&["apk", "add", "--simulate", "*"], 0, "(1/2) Installing pcre (8.45-r3)\n(2/2) Installing nginx (1.24.0-r6)\n");
     host.answer(&["apk", "upgrade", "--simulate"], 0, "(1/1) Upgrading musl (1.2.4-r2 -> 1.2.4-r3)\n");
+    host.add_directory("/opt/app");
+    host.answer(&["npm", "ls", "*"], 0, r#"{"dependencies": {"oldpackage": {"version": "1.0.0"}}}"#);
+    host.answer(&["npm", "install", "*"], 0, r#"{"add": [{"name": "coffee-script", "version": "1.6.1"}]}"#);
+    host.answer(&["npm", "uninstall", "*"], 0, r#"{"remove": [{"name": "oldpackage", "version": "1.0.0"}]}"#);
+    host.answer(&["gem", "list", "*"], 0, "");
+    host.answer(&["gem", "list", "--norc", "--local", "--exact", "--no-details", "rake"], 0, "rake (13.0.6)\n");
+    host.answer(&["gem", "list", "--norc", "--local", "--exact", "--no-details", "oldgem"], 0, "oldgem (2.0, 1.0)\n");
+    host.answer(&["composer", "*"], 0, "  - Installing my/package (1.0.0)\n");
+    host.answer(
+        &["snap", "list", "--all"],
+        0,
+        "Name Version Rev Tracking Publisher Notes\noldsnap 1 1 latest/stable me -\nkubectl 1.29 3 latest/stable x classic\n",
+    );
+    let formula = |name: &str, installed: &str| {
+        format!(r#"{{"formulae": [{{"name": "{name}", "versions": {{"stable": "1.7"}}, "installed": [{installed}]}}]}}"#)
+    };
+    host.answer(&["brew", "info", "--json=v2", "--formula", "jq"], 0, &formula("jq", ""));
+    host.answer(&["brew", "info", "--json=v2", "--formula", "wget"], 0, &formula("wget", r#"{"version": "1.6"}"#));
     host.answer(&["python3", "-m", "pip", "--version"], 0, "pip 20.3.4 from /usr/lib/python3/dist-packages/pip (python 3.9)\n");
     host.answer(&["python3", "-m", "pip", "list", "*"], 0, r#"[{"name": "six", "version": "1.16.0"}]"#);
 }

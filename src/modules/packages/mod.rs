@@ -9,6 +9,7 @@ pub mod apt_key;
 mod apt_lists;
 pub mod apt_repository;
 pub mod apt_state;
+pub mod composer;
 pub mod deb822_repository;
 pub mod debconf;
 pub mod dnf;
@@ -17,7 +18,10 @@ pub mod dpkg_selections;
 mod fetch;
 #[cfg(test)]
 pub(crate) mod fixture;
+pub mod gem;
+pub mod homebrew;
 mod ini;
+pub mod npm;
 mod openpgp;
 pub mod package;
 pub mod package_facts;
@@ -29,6 +33,7 @@ mod pip_tool;
 mod requirement;
 mod rpm;
 pub mod rpm_key;
+pub mod snap;
 pub(crate) mod version;
 mod whole_file;
 mod work;
@@ -43,15 +48,20 @@ pub(crate) const MODULES: &[Module] = &[
     registry::resource::<apt::Apt>("apt", apt::EXAMPLES),
     registry::resource::<apt_key::AptKey>("apt_key", apt_key::EXAMPLES),
     registry::resource::<apt_repository::AptRepository>("apt_repository", apt_repository::EXAMPLES),
+    registry::resource::<composer::Composer>("composer", composer::EXAMPLES),
     registry::resource::<deb822_repository::Deb822Repository>("deb822_repository", deb822_repository::EXAMPLES),
     registry::resource::<debconf::Debconf>("debconf", debconf::EXAMPLES),
     registry::resource::<dnf::Dnf>("dnf", dnf::EXAMPLES),
     registry::resource::<dpkg_selections::DpkgSelections>("dpkg_selections", dpkg_selections::EXAMPLES),
+    registry::resource::<gem::Gem>("gem", gem::EXAMPLES),
+    registry::resource::<homebrew::Homebrew>("homebrew", homebrew::EXAMPLES),
+    registry::resource::<npm::Npm>("npm", npm::EXAMPLES),
     registry::resource::<package::PackageModule>("package", package::EXAMPLES),
     registry::query::<package_facts::PackageFacts>("package_facts", package_facts::EXAMPLES),
     registry::resource::<pacman::Pacman>("pacman", pacman::EXAMPLES),
     registry::resource::<pip::PipModule>("pip", pip::EXAMPLES),
     registry::resource::<rpm_key::RpmKey>("rpm_key", rpm_key::EXAMPLES),
+    registry::resource::<snap::Snap>("snap", snap::EXAMPLES),
     registry::resource::<yum_repository::YumRepository>("yum_repository", yum_repository::EXAMPLES),
     registry::resource::<zypper::Zypper>("zypper", zypper::EXAMPLES),
     registry::resource::<zypper_repository::ZypperRepository>("zypper_repository", zypper_repository::EXAMPLES),
