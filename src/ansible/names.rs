@@ -1,7 +1,18 @@
 //! Module names: collections and old names to our plain ones.
 
 /// Collections whose modules are known here by their plain name.
-const COLLECTIONS: &[&str] = &["ansible.builtin", "ansible.legacy", "ansible.posix", "community.general"];
+const COLLECTIONS: &[&str] = &[
+    "ansible.builtin",
+    "ansible.legacy",
+    "ansible.posix",
+    "community.crypto",
+    "community.docker",
+    "community.general",
+    "community.mysql",
+    "community.postgresql",
+    "community.rabbitmq",
+    "containers.podman",
+];
 
 /// Names that mean another module.
 const OTHER_NAMES: &[(&str, &str)] =
@@ -27,7 +38,8 @@ mod tests {
             ("ansible.builtin.copy", "copy"),
             ("ansible.builtin.systemd_service", "systemd"),
             ("ansible.builtin.yum", "dnf"),
-            ("community.postgresql.postgresql_db", "community.postgresql.postgresql_db"),
+            ("community.postgresql.postgresql_db", "postgresql_db"),
+            ("community.zabbix.zabbix_agent", "community.zabbix.zabbix_agent"),
         ];
         for (written, expected) in cases {
             assert_eq!(plain(written), expected, "{written}");

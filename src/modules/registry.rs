@@ -179,6 +179,7 @@ pub fn find(name: &str) -> Option<&'static Module> {
 static FAMILIES: &[&[Module]] = &[
     crate::accounts::MODULES,
     crate::commands::MODULES,
+    crate::databases::MODULES,
     crate::facts::MODULES,
     crate::files::MODULES,
     crate::network::MODULES,
