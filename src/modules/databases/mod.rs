@@ -8,7 +8,9 @@ mod postgres;
 mod postgres_dump;
 pub mod postgresql_db;
 pub mod postgresql_ext;
+pub mod postgresql_query;
 pub mod postgresql_user;
+mod rows;
 mod sql;
 mod verifier;
 
@@ -16,5 +18,6 @@ mod verifier;
 pub(crate) const MODULES: &[Module] = &[
     registry::resource::<postgresql_db::PostgresqlDb>("postgresql_db", postgresql_db::EXAMPLES),
     registry::resource::<postgresql_ext::PostgresqlExt>("postgresql_ext", postgresql_ext::EXAMPLES),
+    registry::command::<postgresql_query::PostgresqlQuery>("postgresql_query", postgresql_query::EXAMPLES),
     registry::resource::<postgresql_user::PostgresqlUser>("postgresql_user", postgresql_user::EXAMPLES),
 ];

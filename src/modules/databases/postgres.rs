@@ -150,6 +150,7 @@ impl Login<'_> {
             .env("LC_ALL", "C")
             .env("PGCLIENTENCODING", "UTF8")
             .env("PGCONNECT_TIMEOUT", "15")
+            .env("PGDATESTYLE", "ISO")
             .env("PGDATABASE", database)
             .env("PGUSER", self.user)
             .env("PGPORT", &self.port.to_string())

@@ -1,6 +1,6 @@
 //! Text of SQL: quoting names and values for PostgreSQL, and finding where statements end.
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::outcome::Failure;
 
@@ -135,6 +135,155 @@ pub(crate) fn keyword(statement: &str) -> String {
     rest.chars().take_while(|letter| letter.is_alphabetic()).collect::<String>().to_uppercase()
 }
 
+/// Functions that only compute; and words that may stand before a parenthesis.
+const HARMLESS: &[&str] = &[
+    "all",
+    "and",
+    "any",
+    "array_agg",
+    "array_length",
+    "as",
+    "avg",
+    "between",
+    "by",
+    "case",
+    "cast",
+    "coalesce",
+    "concat",
+    "count",
+    "current_database",
+    "current_schema",
+    "current_setting",
+    "current_user",
+    "distinct",
+    "else",
+    "exists",
+    "extract",
+    "format",
+    "from",
+    "greatest",
+    "has_database_privilege",
+    "has_schema_privilege",
+    "has_table_privilege",
+    "in",
+    "join",
+    "json_agg",
+    "jsonb_agg",
+    "least",
+    "left",
+    "length",
+    "like",
+    "lower",
+    "max",
+    "min",
+    "not",
+    "now",
+    "nullif",
+    "obj_description",
+    "on",
+    "or",
+    "over",
+    "pg_database_size",
+    "pg_encoding_to_char",
+    "pg_get_userbyid",
+    "pg_is_in_recovery",
+    "pg_size_pretty",
+    "pg_table_size",
+    "pg_total_relation_size",
+    "replace",
+    "right",
+    "round",
+    "row_number",
+    "row_to_json",
+    "select",
+    "shobj_description",
+    "split_part",
+    "string_agg",
+    "substring",
+    "sum",
+    "then",
+    "to_char",
+    "to_json",
+    "to_regclass",
+    "trim",
+    "union",
+    "unnest",
+    "upper",
+    "using",
+    "values",
+    "version",
+    "when",
+    "where",
+];
+
+/// Whether a statement only looks, so that a plan may run it: it reads, and calls nothing that might do more.
+pub(crate) fn only_looks(statement: &str) -> bool {
+    if !matches!(keyword(statement).as_str(), "SELECT" | "SHOW" | "TABLE" | "VALUES") {
+        return false;
+    }
+    let (mut at, mut word) = (0, String::new());
+    while let Some(letter) = statement[at..].chars().next() {
+        if let Some(end) = skip(statement, at) {
+            let Ok(end) = end else { return false };
+            // A quoted name may be a function's; a text with a type before it is not.
+            let is_name = statement[at..].starts_with('"');
+            word = if is_name { "\"".into() } else { String::new() };
+            at = end;
+            continue;
+        }
+        match letter {
+            '(' if !word.is_empty() && !HARMLESS.contains(&word.to_lowercase().as_str()) => return false,
+            letter if letter.is_alphanumeric() || letter == '_' => {
+                // A word after a space is another one.
+                if at > 0 && statement[..at].ends_with(|before: char| before.is_whitespace()) {
+                    word.clear();
+                }
+                word.push(letter);
+            }
+            letter if letter.is_whitespace() => {}
+            _ => word.clear(),
+        }
+        at += letter.len_utf8();
+    }
+    // `SELECT ... INTO` makes a table, `FOR UPDATE` locks rows.
+    let words: Vec<String> = statement.split_whitespace().map(str::to_lowercase).collect();
+    !words.iter().any(|word| word == "into" || word == "for")
+}
+
+/// A query with its arguments in place of `%s` and `%(name)s`; `%%` is a percent sign.
+pub(crate) fn filled(query: &str, positional: Option<&[Value]>, named: Option<&Map<String, Value>>) -> Result<String, Failure> {
+    if positional.is_none() && named.is_none() {
+        return Ok(query.to_owned());
+    }
+    let wrong = |problem: String| Failure::new(format!("cannot fill in the query: {problem}"));
+    let mut values = positional.unwrap_or_default().iter();
+    let mut text = String::new();
+    let mut rest = query;
+    while let Some((before, after)) = rest.split_once('%') {
+        text.push_str(before);
+        let inner = after.strip_prefix('(').and_then(|inner| inner.split_once(")s"));
+        if let Some(after) = after.strip_prefix('%') {
+            text.push('%');
+            rest = after;
+        } else if let (Some(after), Some(_)) = (after.strip_prefix('s'), positional) {
+            let argument = values.next().ok_or_else(|| wrong("it has more `%s` than there are `positional_args`".into()))?;
+            text.push_str(&value(argument)?);
+            rest = after;
+        } else if let (Some((name, after)), Some(named)) = (inner, named) {
+            let argument = named.get(name).ok_or_else(|| wrong(format!("`named_args` has no `{name}`")))?;
+            text.push_str(&value(argument)?);
+            rest = after;
+        } else {
+            return Err(wrong("a percent sign that begins no argument must be written `%%`".into()));
+        }
+    }
+    text.push_str(rest);
+    if values.next().is_some() {
+        return Err(wrong("there are more `positional_args` than it has `%s`".into()));
+    }
+    Ok(text)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -170,5 +319,33 @@ mod tests {
             assert!(statements(wrong).is_err(), "{wrong}");
         }
         assert_eq!(keyword("-- x\n /* y */ (Select 1)"), "SELECT");
+    }
+    #[test]
+    fn a_plan_runs_only_what_looks() {
+        for (sql, expected) in [
+            ("SELECT count(*) FROM t WHERE a IN (1, 2) AND (b OR c)", true),
+            ("show server_version", true),
+            ("select 'f(x)' as a -- g(x)", true),
+            ("select pg_reload_conf()", false),
+            ("select \"count\"(1)", false),
+            ("select pg_terminate_backend (pid) from x", false),
+            ("select * into t from x", false),
+            ("select * from t for update", false),
+            ("insert into t values (1)", false),
+            ("with x as (delete from t) select 1", false),
+        ] {
+            assert_eq!(only_looks(sql), expected, "{sql}");
+        }
+    }
+
+    #[test]
+    fn arguments_are_filled_in_quoted() {
+        let list = [json!("a'b"), json!(7)];
+        assert_eq!(filled("x = %s and y = %s %%", Some(&list), None).unwrap(), "x = 'a''b' and y = 7 %");
+        let named = json!({"n": [1]});
+        assert_eq!(filled("x = %(n)s", None, named.as_object()).unwrap(), "x = ARRAY[1]");
+        assert_eq!(filled("x like '%a'", None, None).unwrap(), "x like '%a'");
+        assert!(filled("%s", Some(&list), None).is_err() && filled("%s%s%s", Some(&list), None).is_err());
+        assert!(filled("%(m)s", None, named.as_object()).is_err());
     }
 }

@@ -56,13 +56,6 @@ pub(crate) fn postgres(stored: &str, password: &str, role: &str) -> bool {
     hash.is_some_and(|hash| stored == format!("md5{hash}"))
 }
 
-/// What MySQL and MariaDB store with `mysql_native_password`.
-pub(crate) fn mysql_native(password: &str) -> String {
-    use sha1::Sha1;
-    let hash: String = Sha1::digest(Sha1::digest(password)).iter().map(|byte| format!("{byte:02X}")).collect();
-    format!("*{hash}")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -76,6 +69,5 @@ mod tests {
         let md5 = "md5fb9ebce7d57f3b02977972b1c6bf2d3b";
         assert!(postgres(md5, "p\u{e4}ssword", "ann") && !postgres(md5, "p\u{e4}ssword", "joe"));
         assert!(!postgres("SCRAM-SHA-256$4096:broken", "x", "bob"));
-        assert_eq!(mysql_native("password"), "*2470C0C06DEE42FD1618BB99005ADCA2EC9D1E19");
     }
 }
