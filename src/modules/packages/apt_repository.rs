@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 use serde_json::{Map, Value, json};
 
 use super::apt::Apt;
+use super::ppa::Ppa;
+use super::whole_file::WholeFile;
 use crate::accounts::group::Presence;
 use crate::args;
 use crate::args::Arguments;
@@ -17,9 +19,10 @@ use crate::resource::{self, Resource, Step, Written};
 use crate::system::text_file::TextFile;
 
 args! {
-    /// Manages a line `deb ...` of APT's sources, wherever among their files it stands.
+    /// Manages a line `deb ...` of APT's sources, wherever among their files it stands, or a personal
+    /// package archive of Launchpad (`ppa:OWNER/NAME`) with its key.
     pub struct Args {
-        /// The line, e.g. `deb http://archive.example.org/debian bookworm main`.
+        /// The line, e.g. `deb http://archive.example.org/debian bookworm main`, or `ppa:OWNER/NAME`.
         repo: String,
         /// Whether it is there.
         state: Presence = Presence::Present,
@@ -33,7 +36,7 @@ args! {
         update_cache_retries: u64 = 5,
         /// Most seconds between two tries.
         update_cache_retry_max_delay: u64 = 12,
-        /// Release name for a PPA; PPAs are not supported.
+        /// Release name for a personal package archive; that of the host if it is not given.
         codename: Option<String>,
         /// No effect: nothing is fetched by this module itself.
         validate_certs: bool = true,
@@ -64,11 +67,15 @@ pub struct AptRepository;
 #[derive(Debug, Clone)]
 pub struct State {
     files: Vec<TextFile>,
+    ppa: Option<Ppa>,
+    /// The key of such an archive: as it is, and as it should be.
+    key: Option<(WholeFile, WholeFile)>,
 }
 
 impl resource::State for State {
     fn resources(&self) -> Vec<ResourceState> {
-        self.files.iter().map(TextFile::resource).collect()
+        let key = self.key.iter().map(|(now, _)| now.resource());
+        self.files.iter().map(TextFile::resource).chain(key).collect()
     }
 }
 
@@ -103,11 +110,11 @@ fn is_list(name: &str) -> bool {
     Path::new(name).extension().is_some_and(|extension| extension == "list")
 }
 
-fn target(args: &Args) -> PathBuf {
+fn target(args: &Args, ppa: Option<&Ppa>) -> PathBuf {
     let name = match &args.filename {
         Some(name) if is_list(name) => name.clone(),
         Some(name) => format!("{name}.list"),
-        None => suggested_name(&args.repo),
+        None => ppa.map_or_else(|| suggested_name(&args.repo), Ppa::list_name),
     };
     Path::new(PARTS).join(name)
 }
@@ -117,22 +124,31 @@ impl Resource for AptRepository {
     type State = State;
 
     fn read(args: &Args, host: &dyn Inspect) -> Result<State, Failure> {
+        let ppa = Ppa::parse(&args.repo, args.codename.as_deref(), host)?;
         let mut paths = vec![PathBuf::from(MAIN)];
         let parts = host.list(Path::new(PARTS)).unwrap_or_default();
         paths.extend(parts.iter().filter(|name| is_list(name)).map(|name| Path::new(PARTS).join(name)));
-        let target = target(args);
+        let target = target(args, ppa.as_ref());
         if !paths.contains(&target) {
             paths.push(target);
         }
-        Ok(State { files: paths.iter().map(|path| TextFile::read(path, host)).collect::<Result<_, _>>()? })
+        let files = paths.iter().map(|path| TextFile::read(path, host)).collect::<Result<Vec<_>, _>>()?;
+        let listed = |ppa: &Ppa| files.iter().flat_map(TextFile::lines).filter_map(source).any(|source| ppa.is(&source));
+        let new = ppa.as_ref().filter(|ppa| args.state == Presence::Present && !listed(ppa));
+        let key = new.map(|ppa| ppa.key(host)).transpose()?;
+        Ok(State { files, ppa, key })
     }
 
     fn want(args: &Args, now: &State) -> Result<State, Failure> {
-        if args.repo.starts_with("ppa:") {
-            return Err(Failure::new("PPAs are not supported: write the line that the PPA's page shows, and add its key"));
-        }
-        let wanted = source(&args.repo).ok_or_else(|| Failure::new(format!("Invalid repository string: {}", args.repo)))?;
-        let is = |line: &str| source(line).as_deref() == Some(&wanted);
+        let wanted = match &now.ppa {
+            Some(ppa) => ppa.line(),
+            None => source(&args.repo).ok_or_else(|| Failure::new(format!("Invalid repository string: {}", args.repo)))?,
+        };
+        let is = |line: &str| {
+            source(line).is_some_and(|source| source == wanted || now.ppa.as_ref().is_some_and(|ppa| ppa.is(&source)))
+        };
+        let key = now.key.clone().map(|(_, want)| (want.clone(), want));
+        let with = |files: Vec<TextFile>| Ok(State { files, ppa: now.ppa.clone(), key: key.clone() });
         let mut files = now.files.clone();
         if args.state == Presence::Absent {
             for file in &mut files {
@@ -142,30 +158,33 @@ impl Resource for AptRepository {
                     file.text = Some(left).filter(|left| !left.trim().is_empty() || file.path == Path::new(MAIN));
                 }
             }
-            return Ok(State { files });
+            return with(files);
         }
         if files.iter().any(|file| file.lines().any(is)) {
-            return Ok(State { files });
+            return with(files);
         }
         let off = |line: &str| line.trim_start().starts_with('#') && is(line.trim_start().trim_start_matches('#'));
         if let Some(file) = files.iter_mut().find(|file| file.lines().any(off)) {
             let text = file.lines().fold(String::new(), |text, line| text + if off(line) { &wanted } else { line } + "\n");
             file.text = Some(text);
-            return Ok(State { files });
+            return with(files);
         }
-        let target = target(args);
+        let target = target(args, now.ppa.as_ref());
         let file = files.iter_mut().find(|file| file.path == target).expect("read looks at the target");
         let mut text = file.text.clone().unwrap_or_default();
         if !text.is_empty() && !text.ends_with('\n') {
             text.push('\n');
         }
-        file.text = Some(text + args.repo.trim() + "\n");
-        Ok(State { files })
+        file.text = Some(text + &wanted + "\n");
+        with(files)
     }
 
     fn write(args: &Args, step: &Step<'_, State>, host: &mut dyn Host) -> Result<Written, Failure> {
         if host.stat(Path::new(PARTS))?.is_none() {
             host.make_directory(Path::new(PARTS), &Attributes { mode: Some(0o755), ..Attributes::default() })?;
+        }
+        if let Some((_, want)) = step.now.key.as_ref().filter(|(now, want)| now != want) {
+            want.write(0o644, host)?;
         }
         let changed = || step.want.files.iter().zip(&step.now.files).filter(|(want, now)| want != now);
         for (want, now) in changed() {
@@ -196,12 +215,8 @@ impl Resource for AptRepository {
 
     fn claims(args: &Args) -> Claims {
         let file = |path: &str| ResourceId::new("file", path);
-        Claims::provides([
-            file(&target(args).display().to_string()),
-            file(MAIN),
-            file(PARTS),
-            ResourceId::new("package-manager", "apt"),
-        ])
+        let own = if args.repo.starts_with("ppa:") { PathBuf::from(PARTS) } else { target(args, None) };
+        Claims::provides([file(&own.display().to_string()), file(MAIN), file(PARTS), ResourceId::new("package-manager", "apt")])
     }
 }
 

@@ -30,6 +30,7 @@ mod pacman_db;
 mod pep440;
 pub mod pip;
 mod pip_tool;
+mod ppa;
 mod requirement;
 mod rpm;
 pub mod rpm_key;

@@ -174,6 +174,28 @@ impl resource::State for State {
     }
 }
 
+/// Options that are one of a few words.
+fn check_words(args: &Args) -> Result<(), Failure> {
+    let table: [(&str, &Option<String>, &[&str]); 5] = [
+        ("failovermethod", &args.failovermethod, &["roundrobin", "priority"]),
+        ("http_caching", &args.http_caching, &["all", "packages", "none"]),
+        ("ip_resolve", &args.ip_resolve, &["4", "6", "IPv4", "IPv6", "whatever"]),
+        ("keepcache", &args.keepcache, &["0", "1"]),
+        (
+            "metadata_expire_filter",
+            &args.metadata_expire_filter,
+            &["never", "read-only:past", "read-only:present", "read-only:future"],
+        ),
+    ];
+    match table.iter().find(|(_, value, words)| value.as_ref().is_some_and(|value| !words.contains(&value.as_str()))) {
+        None => Ok(()),
+        Some((option, value, words)) => {
+            let found = value.as_deref().unwrap_or_default();
+            Err(Failure::new(format!("option `{option}`: expected one of {}, found `{found}`", words.join(", "))))
+        }
+    }
+}
+
 fn path(args: &Args) -> PathBuf {
     args.reposdir.join(format!("{}.repo", args.file.as_deref().unwrap_or(&args.name)))
 }
@@ -242,6 +264,7 @@ impl Resource for YumRepository {
         if args.name.is_empty() || args.name.contains([']', '\n', '/']) {
             return Err(Failure::new(format!("`{}` cannot be the identifier of a repository", args.name.escape_debug())));
         }
+        check_words(args)?;
         let path = path(args);
         let asked = args.wanted_attributes();
         let file = WholeFile::read(&path, asked.mode.is_some(), host)?;
@@ -355,8 +378,12 @@ mod tests {
     fn what_is_missing_is_said() {
         let mut host = MemoryHost::default();
         host.add_directory("/etc/yum.repos.d");
-        for options in [json!({"name": "x", "description": "X"}), json!({"name": "x", "baseurl": "y"}), json!({"name": "../x]"})]
-        {
+        for options in [
+            json!({"name": "x", "description": "X"}),
+            json!({"name": "x", "baseurl": "y"}),
+            json!({"name": "../x]"}),
+            json!({"name": "x", "keepcache": "2"}),
+        ] {
             assert!(run(&options, &mut host).is_err(), "{options}");
         }
     }
