@@ -368,7 +368,7 @@ const OBSERVABLE: &[&str] = &[
 
 /// Everything that a playbook may call.
 pub fn catalog() -> Catalog {
-    let agent = registry::all().iter().filter(|module| module.name != "bridge").map(|module| Entry {
+    let agent = registry::all().iter().filter(|module| !registry::INTERNAL.contains(&module.name)).map(|module| Entry {
         name: module.name,
         performer: Performer::Agent,
         fields: (module.fields)(),

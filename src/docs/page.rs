@@ -92,7 +92,7 @@ impl From<&Module> for Page {
 /// one in `others` counts, which is how the controller's part of a module replaces the host's.
 pub fn modules(others: Vec<Page>) -> Vec<Page> {
     let mut pages = others;
-    for module in registry::all() {
+    for module in registry::all().iter().filter(|module| !registry::INTERNAL.contains(&module.name)) {
         if !pages.iter().any(|page| page.name == module.name) {
             pages.push(Page::from(*module));
         }

@@ -169,6 +169,9 @@ pub fn all() -> &'static [&'static Module] {
     })
 }
 
+/// Modules that playbooks do not call: the controller calls them for others.
+pub const INTERNAL: &[&str] = &["bridge"];
+
 /// The module of this plain name.
 pub fn find(name: &str) -> Option<&'static Module> {
     let all = all();

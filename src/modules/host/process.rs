@@ -24,6 +24,21 @@ const QUIET: Duration = Duration::from_millis(250);
 /// Where system programs are also looked for.
 const SYSTEM_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
+/// Starts a program. One that was written a moment ago may still be open for writing in a child that
+/// another thread is about to start: that passes.
+fn spawn(command: &mut Command) -> std::io::Result<Child> {
+    let mut attempts = 0;
+    loop {
+        match command.spawn() {
+            Err(error) if error.kind() == std::io::ErrorKind::ExecutableFileBusy && attempts < 20 => {
+                attempts += 1;
+                std::thread::sleep(Duration::from_millis(10));
+            }
+            other => return other,
+        }
+    }
+}
+
 /// Runs a command; `environment` is added to this process's own.
 pub(super) fn run(
     command: &CommandLine,
@@ -37,7 +52,8 @@ pub(super) fn run(
     }
     let missing = |error: &dyn std::fmt::Display| Failure::new(format!("cannot run `{program}`: {error}")).with("rc", 2);
     let found = look_up(program, path).ok_or_else(|| missing(&"No such file or directory"))?;
-    let mut child = Command::new(found)
+    let mut prepared = Command::new(found);
+    prepared
         .arg0(program)
         .args(&command.argv[1..])
         .envs(environment.iter().copied())
@@ -46,9 +62,8 @@ pub(super) fn run(
         .stdin(if command.stdin.is_some() { Stdio::piped() } else { Stdio::null() })
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
-        .process_group(0)
-        .spawn()
-        .map_err(|error| missing(&error))?;
+        .process_group(0);
+    let mut child = spawn(&mut prepared).map_err(|error| missing(&error))?;
     let started = Instant::now();
     let watched = watch(&mut child, command.stdin.as_deref().unwrap_or_default(), deadline);
     if watched.is_err() {

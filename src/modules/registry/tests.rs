@@ -146,7 +146,7 @@ fn every_module_and_option_is_described() {
         for field in (module.fields)() {
             assert!(!field.doc.trim().is_empty(), "{}: option {} has no description", module.name, field.name);
         }
-        assert!(!examples(module).is_empty(), "{} has no example", module.name);
+        assert!(super::INTERNAL.contains(&module.name) || !examples(module).is_empty(), "{} has no example", module.name);
     }
 }
 
