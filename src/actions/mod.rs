@@ -32,9 +32,11 @@ pub mod include_vars;
 pub mod inventory;
 pub mod pause;
 pub mod raw;
+pub mod reboot;
 pub mod script;
 pub mod set_fact;
 pub mod template;
+pub mod wait_for_connection;
 
 /// What came of an action.
 #[derive(Debug, Clone)]
@@ -142,6 +144,10 @@ pub trait Agent: Send + Sync {
     async fn module(&self, name: &str, options: JsonMap<String, Json>) -> Result<Outcome, SessionError>;
     /// Runs a command line through the login shell.
     async fn raw(&self, command: &str) -> Result<RawOutput, SessionError>;
+    /// Connects anew, in this time: the host was restarted, or has come up since.
+    async fn reconnect(&self, within: Option<Duration>) -> Result<(), SessionError>;
+    /// Whether the host is the machine of the controller.
+    fn is_controller(&self) -> bool;
 }
 
 /// What an action works with.
@@ -309,10 +315,12 @@ pub fn is_action(module: &str) -> bool {
             | "include_vars"
             | "pause"
             | "raw"
+            | "reboot"
             | "script"
             | "set_fact"
             | "template"
             | "validate_argument_spec"
+            | "wait_for_connection"
     )
 }
 
@@ -329,10 +337,12 @@ pub async fn run(module: &str, context: &ActionContext<'_>) -> Result<Done, Acti
         "include_vars" => Ok(include_vars::run(context)),
         "pause" => pause::run(context).await,
         "raw" => raw::run(context).await,
+        "reboot" => reboot::run(context).await,
         "script" => script::run(context).await,
         "set_fact" => Ok(set_fact::run(context)),
         "template" => template::run(context).await,
         "validate_argument_spec" => argument_spec::run(context),
+        "wait_for_connection" => wait_for_connection::run(context).await,
         other => unreachable!("`{other}` is not an action; `is_action` said it was"),
     }
 }
@@ -362,8 +372,21 @@ fn entry<A: Arguments>(name: &'static str, performer: Performer) -> Entry {
 
 /// Modules whose effect another host could notice.
 const OBSERVABLE: &[&str] = &[
-    "add_host", "command", "fetch", "group_by", "meta", "pause", "raw", "reboot", "script", "service", "shell", "systemd", "uri",
+    "add_host",
+    "command",
+    "fetch",
+    "group_by",
+    "meta",
+    "pause",
+    "raw",
+    "reboot",
+    "script",
+    "service",
+    "shell",
+    "systemd",
+    "uri",
     "wait_for",
+    "wait_for_connection",
 ];
 
 /// Everything that a playbook may call.
@@ -389,8 +412,10 @@ pub fn catalog() -> Catalog {
         entry::<include_vars::Args>("include_vars", Performer::Controller),
         entry::<pause::Args>("pause", Performer::Controller),
         entry::<raw::Args>("raw", Performer::Controller),
+        entry::<reboot::Args>("reboot", Performer::Controller),
         entry::<set_fact::Args>("set_fact", Performer::Controller),
         entry::<argument_spec::Args>("validate_argument_spec", Performer::Controller),
+        entry::<wait_for_connection::Args>("wait_for_connection", Performer::Controller),
         entry::<engine::MetaArgs>("meta", Performer::Engine),
         entry::<engine::IncludeTasksArgs>("include_tasks", Performer::Engine),
         entry::<engine::IncludeTasksArgs>("import_tasks", Performer::Engine),
@@ -451,6 +476,12 @@ pub fn pages() -> Vec<Page> {
         Page::of::<include_vars::Args>("include_vars", looks, "- include_vars: \"{{ ansible_facts.os_family }}.yml\"\n"),
         Page::of::<pause::Args>("pause", runs, "- pause: { seconds: 5 }\n"),
         Page::of::<raw::Args>("raw", runs, "- raw: apt-get install -y python3\n"),
+        Page::of::<reboot::Args>("reboot", runs, "- reboot: { reboot_timeout: 300 }\n"),
+        Page::of::<wait_for_connection::Args>(
+            "wait_for_connection",
+            looks,
+            "- wait_for_connection: { delay: 5, timeout: 120 }\n",
+        ),
         Page::of::<set_fact::Args>("set_fact", looks, "- set_fact: { release_dir: \"/opt/app/{{ version }}\" }\n"),
         Page::of::<engine::MetaArgs>("meta", looks, "- meta: flush_handlers\n"),
         Page::of::<engine::IncludeTasksArgs>("include_tasks", looks, "- include_tasks: \"{{ ansible_facts.os_family }}.yml\"\n"),

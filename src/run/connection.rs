@@ -1,6 +1,7 @@
 //! How a host is reached and as whom a task acts, from variables, keywords and the command line.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::state::{HostState, RunState};
 use crate::playbook::Keywords;
@@ -39,6 +40,9 @@ pub const CONNECTION_VARIABLES: &[&str] = &[
     "ansible_sudo_pass",
     "ansible_su_pass",
 ];
+
+/// How long the end of an old session is waited for.
+const GOODBYE: Duration = Duration::from_secs(2);
 
 /// Reads variables of a host without its facts.
 struct Reader<'a> {
@@ -244,6 +248,32 @@ pub async fn session(
     }
     *slot = Some(connected.clone());
     Ok(connected)
+}
+
+/// Forgets the host's session, dead or alive, and connects anew: the host was restarted, or has come up since.
+pub async fn reconnect(
+    run: &RunState,
+    host: &HostState,
+    target: Target,
+    within: Option<Duration>,
+) -> Result<Arc<HostSession>, SessionError> {
+    let mut slot = host.session.lock().await;
+    if let Some(Ok(old)) = slot.take() {
+        // Whoever is gone does not answer a goodbye.
+        let _ = tokio::time::timeout(GOODBYE, old.close()).await;
+    }
+    // The lock ended with the session that held it.
+    *host.locked.lock().await = false;
+    let mut settings = Arc::clone(&run.settings.session);
+    if let Some(within) = within {
+        Arc::make_mut(&mut settings).connect_timeout = within;
+    }
+    let connected = HostSession::connect(target, settings, run.contents.clone()).await.map(Arc::new);
+    if connected.is_ok() {
+        host.note_reached();
+    }
+    *slot = Some(connected.clone());
+    connected
 }
 
 #[cfg(test)]

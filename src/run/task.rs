@@ -18,7 +18,7 @@ use super::scope::{host_scope, task_scope};
 use super::state::{HostState, Nested, PlayState, RunState};
 use crate::actions::{self, ActionContext, ActionError, Agent, Done};
 use crate::playbook::Task;
-use crate::session::{HostSession, Identity, RawOutput, SessionError};
+use crate::session::{HostSession, Identity, RawOutput, SessionError, Target, Transport};
 use crate::source::{Node, NodeValue};
 use crate::template::{TemplateError, TemplateErrorKind, Truth};
 use crate::vars::{Definition, Key, Layer, Map, Origin, Precedence, Scope, Value, Variable, Variables};
@@ -104,7 +104,9 @@ impl TaskReport {
 /// The host's agent, as the task's actions call it.
 pub(super) struct HostAgent<'a> {
     run: &'a RunState,
-    session: Arc<HostSession>,
+    /// The session; none until it is first needed.
+    session: std::sync::Mutex<Option<Arc<HostSession>>>,
+    target: Target,
     identity: Identity,
     environment: JsonMap<String, Json>,
     timeout: Option<u64>,
@@ -119,11 +121,31 @@ impl Agent for HostAgent<'_> {
     }
 
     async fn raw(&self, command: &str) -> Result<RawOutput, SessionError> {
-        self.session.raw(&self.identity, command, self.timeout.map(Duration::from_secs)).await
+        self.session().await?.raw(&self.identity, command, self.timeout.map(Duration::from_secs)).await
+    }
+
+    async fn reconnect(&self, within: Option<Duration>) -> Result<(), SessionError> {
+        let session = connection::reconnect(self.run, self.host, self.target.clone(), within).await?;
+        *self.session.lock().expect("no thread panics here") = Some(session);
+        Ok(())
+    }
+
+    fn is_controller(&self) -> bool {
+        self.target.transport == Transport::Local
     }
 }
 
 impl HostAgent<'_> {
+    async fn session(&self) -> Result<Arc<HostSession>, SessionError> {
+        let known = self.session.lock().expect("no thread panics here").clone();
+        if let Some(session) = known {
+            return Ok(session);
+        }
+        self.reconnect(None).await?;
+        let connected = self.session.lock().expect("no thread panics here").clone();
+        Ok(connected.expect("it was connected a moment ago"))
+    }
+
     /// Runs a module, or starts it as a job.
     pub(super) async fn perform(
         &self,
@@ -131,7 +153,8 @@ impl HostAgent<'_> {
         options: JsonMap<String, Json>,
         job: Option<wire::Job>,
     ) -> Result<Outcome, SessionError> {
-        self.lock().await?;
+        let session = self.session().await?;
+        self.lock(&session).await?;
         let task = wire::Task {
             id: 0,
             module: name.to_owned(),
@@ -141,11 +164,11 @@ impl HostAgent<'_> {
             timeout: self.timeout,
             job,
         };
-        self.session.run(&self.identity, task).await
+        session.run(&self.identity, task).await
     }
 
     /// An apply takes the host's lock before its first change.
-    async fn lock(&self) -> Result<(), SessionError> {
+    async fn lock(&self, session: &HostSession) -> Result<(), SessionError> {
         if self.run.settings.mode != RunMode::Apply {
             return Ok(());
         }
@@ -157,7 +180,7 @@ impl HostAgent<'_> {
         let until = Instant::now() + Duration::from_secs(self.run.settings.lock_wait);
         let mut wait = Duration::ZERO;
         loop {
-            let holder = match self.session.lock(&self.identity, owner, wait).await? {
+            let holder = match session.lock(&self.identity, owner, wait).await? {
                 None => break,
                 // Two names of one machine: this run holds it already.
                 Some(holder) if holder.starts_with(owner) => break,
@@ -189,6 +212,14 @@ impl Agent for NoAgent {
 
     async fn raw(&self, _command: &str) -> Result<RawOutput, SessionError> {
         Err(SessionError::Refused { message: "a raw command needs a host".into(), hint: None })
+    }
+
+    async fn reconnect(&self, _within: Option<Duration>) -> Result<(), SessionError> {
+        Err(SessionError::Refused { message: "there is no host to connect to".into(), hint: None })
+    }
+
+    fn is_controller(&self) -> bool {
+        true
     }
 }
 
@@ -595,11 +626,17 @@ impl TaskRun {
             let span = error.span.unwrap_or(self.task.span);
             ActionError::Template(error, span)
         };
-        let target = || connection::target(&self.run, &host, &its_scope, keywords);
-        let session = connection::session(&self.run, &host, target).await.map_err(template)??;
+        let target = connection::target(&self.run, &host, &its_scope, keywords).map_err(template)?;
+        // Whoever waits for a connection begins without one.
+        let session = if module == "wait_for_connection" {
+            None
+        } else {
+            Some(connection::session(&self.run, &host, || Ok(target.clone())).await.map_err(template)??)
+        };
         let agent = HostAgent {
             run: &self.run,
-            session,
+            session: std::sync::Mutex::new(session),
+            target,
             identity: connection::identity(&self.run, &its_scope, keywords).map_err(template)?,
             environment: self.environment(scope)?,
             timeout: seconds.map(|seconds| seconds.ceil() as u64),

@@ -5,6 +5,7 @@ use crate::registry::{self, Module};
 pub mod async_status;
 pub mod bridge;
 pub mod command;
+pub mod expect;
 pub(crate) mod glob;
 pub mod ping;
 pub(crate) mod process;
@@ -19,6 +20,7 @@ pub(crate) const MODULES: &[Module] = &[
     registry::command::<async_status::AsyncStatus>("async_status", async_status::EXAMPLES),
     registry::command::<bridge::Bridge>("bridge", bridge::EXAMPLES),
     registry::command::<command::RunCommand>("command", command::EXAMPLES),
+    registry::command::<expect::Expect>("expect", expect::EXAMPLES),
     registry::query::<ping::Ping>("ping", ping::EXAMPLES),
     registry::command::<shell::raw::Raw>("raw", shell::raw::EXAMPLES),
     registry::command::<script::Script>("script", script::EXAMPLES),

@@ -71,8 +71,19 @@ pub(crate) fn directory(chdir: Option<&Path>, host: &dyn Inspect) -> Result<Opti
 
 /// Runs a command and makes the result fields of command and shell.
 pub(crate) fn run(line: &CommandLine, cmd: Value, name: String, strip: bool, host: &mut dyn Host) -> Outcome {
+    timed(cmd, name, strip, host, |host| host.act(line, &[]))
+}
+
+/// Runs something and makes the result fields of a command.
+pub(crate) fn timed(
+    cmd: Value,
+    name: String,
+    strip: bool,
+    host: &mut dyn Host,
+    act: impl FnOnce(&mut dyn Host) -> Result<Output, Failure>,
+) -> Outcome {
     let start = host.now();
-    let ran = host.act(line, &[]);
+    let ran = act(host);
     let end = host.now();
     let mut result = Map::new();
     result.insert("cmd".into(), cmd);

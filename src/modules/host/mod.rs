@@ -22,6 +22,7 @@ pub mod overlay;
 mod paths;
 mod process;
 pub mod real;
+mod terminal;
 mod units;
 mod words;
 
@@ -109,6 +110,16 @@ impl CommandLine {
         self.stdin = Some(bytes.into());
         self
     }
+}
+
+/// How a command on a terminal is talked with.
+pub struct Dialogue<'a> {
+    /// Whether the terminal shows what is typed.
+    pub echo: bool,
+    /// How long nothing may be answered before the command is ended; none = for ever.
+    pub silence: Option<Duration>,
+    /// Given what was said since the last answer: how many bytes of it are done with, and the answer.
+    pub answer: &'a mut dyn FnMut(&[u8]) -> Result<Option<(usize, Vec<u8>)>, Failure>,
 }
 
 /// What a command left.
@@ -424,6 +435,11 @@ pub trait Host: Inspect {
     fn copy(&mut self, from: &Path, to: &Path) -> Result<(), Failure>;
     /// Runs a command that acts. `effects` says what it will have done, for hosts that only pretend.
     fn act(&mut self, command: &CommandLine, effects: &[Effect]) -> Result<Output, Failure>;
+    /// Runs a command that acts on a terminal of its own, where it asks and is answered. What it says is its standard output.
+    fn converse(&mut self, command: &CommandLine, effects: &[Effect], dialogue: &mut Dialogue<'_>) -> Result<Output, Failure> {
+        let _ = dialogue;
+        self.act(command, effects)
+    }
     /// This host as one that only looks.
     fn inspect(&self) -> &dyn Inspect;
 }

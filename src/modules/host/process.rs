@@ -20,7 +20,7 @@ const KEPT: usize = 1 << 20;
 /// How long a command may take to end after it was asked to.
 const GRACE: Duration = Duration::from_secs(3);
 /// Quiet time after which output of a background process is no longer waited for.
-const QUIET: Duration = Duration::from_millis(250);
+pub(super) const QUIET: Duration = Duration::from_millis(250);
 /// Where system programs are also looked for.
 const SYSTEM_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
@@ -84,13 +84,13 @@ pub(super) fn run(
 }
 
 /// Exit status as Ansible has it: a signal is its negative number.
-fn rc(status: ExitStatus) -> i32 {
+pub(super) fn rc(status: ExitStatus) -> i32 {
     status.code().unwrap_or_else(|| status.signal().map_or(-1, |signal| -signal))
 }
 
 /// The program's path: as it is if it has a slash, else from `path`, else from where systems keep
 /// their own programs (a login without privileges often lacks those).
-fn look_up(program: &str, path: &str) -> Option<PathBuf> {
+pub(super) fn look_up(program: &str, path: &str) -> Option<PathBuf> {
     if program.contains('/') {
         return Some(PathBuf::from(program));
     }
@@ -196,7 +196,7 @@ fn drain<R: Read>(stream: &mut Option<R>, kept: &mut Kept) -> io::Result<()> {
 }
 
 /// Ends a command and everything in its process group: first politely, then for good.
-fn end_group(child: &mut Child) {
+pub(super) fn end_group(child: &mut Child) {
     let pid = Pid::from_child(child);
     let _ = rustix::process::kill_process_group(pid, Signal::TERM);
     let until = Instant::now() + GRACE;
@@ -208,14 +208,14 @@ fn end_group(child: &mut Child) {
 
 /// The beginning and the end of a stream of any length.
 #[derive(Debug, Default)]
-struct Kept {
+pub(super) struct Kept {
     head: Vec<u8>,
     tail: std::collections::VecDeque<u8>,
     dropped: u64,
 }
 
 impl Kept {
-    fn take(&mut self, bytes: &[u8]) {
+    pub(super) fn take(&mut self, bytes: &[u8]) {
         let (head, rest) = bytes.split_at(bytes.len().min(KEPT - self.head.len()));
         self.head.extend_from_slice(head);
         self.tail.extend(rest);
@@ -224,7 +224,7 @@ impl Kept {
         self.dropped += over as u64;
     }
 
-    fn finish(mut self) -> Vec<u8> {
+    pub(super) fn finish(mut self) -> Vec<u8> {
         if self.dropped > 0 {
             self.head.extend_from_slice(format!("\n[... {} bytes left out ...]\n", self.dropped).as_bytes());
         }

@@ -20,8 +20,9 @@ use rustix::io::Errno;
 use super::atomic::{self, Directory, Inherit, Input};
 use super::digest::Digester;
 use super::{
-    Attributes, CommandLine, Effect, FileKind, FileStat, FileWrite, Group, Host, Inspect, Output, Package, ServiceManager,
-    Source, Unit, User, accounts, default_file_mode, dpkg, no_algorithm, no_unit, process, too_large, unit_name, units,
+    Attributes, CommandLine, Dialogue, Effect, FileKind, FileStat, FileWrite, Group, Host, Inspect, Output, Package,
+    ServiceManager, Source, Unit, User, accounts, default_file_mode, dpkg, no_algorithm, no_unit, process, terminal, too_large,
+    unit_name, units,
 };
 use crate::outcome::Failure;
 
@@ -91,12 +92,17 @@ impl RealHost {
     }
 
     fn run(&self, command: &CommandLine, most: Option<Duration>) -> Result<Output, Failure> {
+        let (environment, path, deadline) = self.surroundings(command, most);
+        process::run(command, &environment, &path, deadline)
+    }
+
+    /// Variables that are added, where programs are looked for, and until when a command may run.
+    fn surroundings(&self, command: &CommandLine, most: Option<Duration>) -> (Vec<(&String, &String)>, String, Option<Instant>) {
         let now = Instant::now();
         let own = command.deadline.or(most).and_then(|limit| now.checked_add(limit));
         let deadline = [own, self.deadline].into_iter().flatten().min();
-        let environment: Vec<(&String, &String)> = self.environment.iter().collect();
         let path = command.environment.get("PATH").cloned().or_else(|| self.env("PATH")).unwrap_or_default();
-        process::run(command, &environment, &path, deadline)
+        (self.environment.iter().collect(), path, deadline)
     }
 
     /// One line of `getent`; `None` where it knows nothing of the key, or is missing.
@@ -541,6 +547,12 @@ impl Host for RealHost {
     fn act(&mut self, command: &CommandLine, _effects: &[Effect]) -> Result<Output, Failure> {
         self.getent.borrow_mut().clear();
         self.run(command, None)
+    }
+
+    fn converse(&mut self, command: &CommandLine, _: &[Effect], dialogue: &mut Dialogue<'_>) -> Result<Output, Failure> {
+        self.getent.borrow_mut().clear();
+        let (environment, path, deadline) = self.surroundings(command, None);
+        terminal::converse(command, &environment, &path, deadline, dialogue)
     }
 
     fn inspect(&self) -> &dyn Inspect {

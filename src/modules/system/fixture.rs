@@ -27,6 +27,8 @@ const FILES: &[(&str, &str)] = &[
     ("/usr/bin/app", "#!/bin/sh\n"),
     ("/usr/bin/vim.basic", ""),
     ("/bin/nano", ""),
+    ("/dev/sdb1", ""),
+    ("/dev/sdc1", ""),
     ("/etc/init.d/app", "#!/bin/sh\n"),
 ];
 
@@ -47,6 +49,17 @@ const ANSWERS: &[(&str, i32, &str)] = &[
         0,
         "Name: editor\nLink: /usr/bin/editor\nStatus: manual\nBest: /bin/nano\nValue: /bin/nano\n\n\
          Alternative: /bin/nano\nPriority: 40\n\nAlternative: /usr/bin/vim.basic\nPriority: 30\n",
+    ),
+    ("blkid -c /dev/null -o value -s TYPE /dev/sdb1", 0, "ext4\n"),
+    ("blkid -c /dev/null -o value -s TYPE /dev/sdc1", 2, ""),
+    ("pvs *", 0, "  /dev/sdz;oldvg;4290772992;4294967296;1048576;4194304\n"),
+    ("lvs *", 0, ""),
+    ("lvs --noheadings --nosuffix --units b --separator ; -o lv_name,lv_size,lv_attr oldvg", 0, "  old;104857600;-wi-a-----\n"),
+    ("vgs --noheadings --nosuffix --units b --separator ; -o vg_name,lv_count", 0, "  oldvg;0\n"),
+    (
+        "vgs --noheadings --nosuffix --units b --separator ; -o vg_name,vg_size,vg_free,vg_extent_size",
+        0,
+        "  oldvg;4290772992;4185915392;4194304\n",
     ),
     ("ufw status", 0, "Status: inactive\n"),
     ("ufw --dry-run *", 0, "*filter\n### tuple ### limit tcp 22 0.0.0.0/0 any 0.0.0.0/0 in\n"),

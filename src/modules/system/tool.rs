@@ -70,7 +70,7 @@ impl Tool {
 
     /// A program that could not be run at all is usually not installed.
     fn missing(self, failure: Failure) -> Failure {
-        if !failure.result.is_empty() {
+        if failure.result.get("rc").is_some_and(|rc| *rc != 2) {
             return failure;
         }
         Failure::new(format!("{failure}; the program `{}` is in the package `{}`", self.program, self.package))
