@@ -22,5 +22,6 @@ pub mod query;
 pub mod registry;
 pub mod resource;
 pub mod services;
+pub mod source;
 pub mod storage;
 pub mod system;

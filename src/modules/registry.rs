@@ -188,6 +188,7 @@ static FAMILIES: &[&[Module]] = &[
     crate::network::MODULES,
     crate::packages::MODULES,
     crate::services::MODULES,
+    crate::source::MODULES,
     crate::storage::MODULES,
     crate::system::MODULES,
 ];

@@ -7,10 +7,14 @@ pub(crate) mod attributes;
 pub mod blockinfile;
 pub mod copy;
 pub mod copy_tree;
+pub(crate) mod crypt;
 pub(crate) mod edit;
 pub mod fetch;
 pub mod file;
 pub mod find;
+pub mod htpasswd;
+pub(crate) mod ini;
+pub mod ini_file;
 pub mod lineinfile;
 pub mod mode;
 pub mod offer;
@@ -34,6 +38,8 @@ pub(crate) const MODULES: &[Module] = &[
     registry::query::<fetch::Fetch>("fetch", fetch::EXAMPLES),
     registry::resource::<file::File>("file", file::EXAMPLES),
     registry::query::<find::Find>("find", find::EXAMPLES),
+    registry::resource::<htpasswd::Htpasswd>("htpasswd", htpasswd::EXAMPLES),
+    registry::resource::<ini_file::IniFile>("ini_file", ini_file::EXAMPLES),
     registry::resource::<lineinfile::LineInFile>("lineinfile", lineinfile::EXAMPLES),
     registry::resource::<replace::Replace>("replace", replace::EXAMPLES),
     registry::query::<slurp::Slurp>("slurp", slurp::EXAMPLES),

@@ -85,21 +85,29 @@ impl Command for TemporaryFile {
 }
 
 fn free_name(args: &Args, directory: &Path, host: &dyn Inspect) -> Result<PathBuf, Failure> {
-    const LETTERS: &[u8] = b"abcdefghijklmnopqrstuvwxyz0123456789_-";
     for _ in 0..100 {
-        // The standard library seeds its hash maps from the system's random numbers.
-        let mut random = std::collections::hash_map::RandomState::new().build_hasher().finish();
-        let mut name = args.prefix.clone();
-        for _ in 0..10 {
-            name.push(char::from(LETTERS[(random % LETTERS.len() as u64) as usize]));
-            random /= LETTERS.len() as u64;
-        }
-        let path = directory.join(name + &args.suffix);
+        let name = format!("{}{}{}", args.prefix, random_word(10), args.suffix);
+        let path = directory.join(name);
         if host.stat(&path)?.is_none() {
             return Ok(path);
         }
     }
     Err(Failure::at("find a free name in", directory, "a hundred were taken"))
+}
+
+/// Letters and digits that nobody can guess.
+pub(crate) fn random_word(length: usize) -> String {
+    const LETTERS: &[u8] = b"abcdefghijklmnopqrstuvwxyz0123456789";
+    let mut word = String::with_capacity(length);
+    while word.len() < length {
+        // The standard library seeds its hash maps from the system's random numbers.
+        let mut random = std::collections::hash_map::RandomState::new().build_hasher().finish();
+        for _ in 0..10.min(length - word.len()) {
+            word.push(char::from(LETTERS[(random % LETTERS.len() as u64) as usize]));
+            random /= LETTERS.len() as u64;
+        }
+    }
+    word
 }
 
 #[cfg(test)]

@@ -76,6 +76,7 @@ fn fixture() -> MemoryHost {
         host.add_unit(name, active, enabled);
     }
     crate::packages::fixture::answers(&mut host);
+    crate::source::fixture::add(&mut host);
     crate::system::fixture::add(&mut host);
     crate::databases::fixture::answers(&mut host);
     // Written some time before the task begins.

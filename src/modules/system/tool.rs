@@ -31,7 +31,12 @@ impl Tool {
         words: impl IntoIterator<Item = S>,
         host: &dyn Inspect,
     ) -> Result<Option<Output>, Failure> {
-        match host.query(&self.line(words)) {
+        self.query(&self.line(words), host)
+    }
+
+    /// Asks it with a command line of its own (a directory, an input), whatever its exit status.
+    pub(crate) fn query(self, line: &CommandLine, host: &dyn Inspect) -> Result<Option<Output>, Failure> {
+        match host.query(line) {
             Ok(output) => Ok(Some(output)),
             Err(_) if self.is_planned(host) => Ok(None),
             Err(failure) => Err(self.missing(failure)),
@@ -58,9 +63,13 @@ impl Tool {
         effects: &[Effect],
         host: &mut dyn Host,
     ) -> Result<Output, Failure> {
-        let line = self.line(words);
-        let output = host.act(&line, effects).map_err(|failure| self.missing(failure))?;
-        if output.rc == 0 { Ok(output) } else { Err(failed(&line, &output)) }
+        self.run(&self.line(words), effects, host)
+    }
+
+    /// Lets it act with a command line of its own; it must succeed.
+    pub(crate) fn run(self, line: &CommandLine, effects: &[Effect], host: &mut dyn Host) -> Result<Output, Failure> {
+        let output = host.act(line, effects).map_err(|failure| self.missing(failure))?;
+        if output.rc == 0 { Ok(output) } else { Err(failed(line, &output)) }
     }
 
     /// Whether a plan would install it.
@@ -70,7 +79,8 @@ impl Tool {
 
     /// A program that could not be run at all is usually not installed.
     fn missing(self, failure: Failure) -> Failure {
-        if failure.result.get("rc").is_some_and(|rc| *rc != 2) {
+        // What the program itself said comes with its output; that it could not be run has only `rc`.
+        if failure.result.get("rc") != Some(&2.into()) || failure.result.contains_key("stdout") {
             return failure;
         }
         Failure::new(format!("{failure}; the program `{}` is in the package `{}`", self.program, self.package))

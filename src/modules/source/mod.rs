@@ -1,0 +1,10 @@
+//! Sources: version control, and building from them.
+
+use crate::registry::{self, Module};
+
+#[cfg(test)]
+pub(crate) mod fixture;
+pub mod git_config;
+
+/// The modules of this family.
+pub(crate) const MODULES: &[Module] = &[registry::resource::<git_config::GitConfig>("git_config", git_config::EXAMPLES)];
