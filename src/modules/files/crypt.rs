@@ -145,6 +145,7 @@ fn md5_crypt(password: &[u8], magic: &str, setting: &str) -> String {
     text
 }
 
+#[expect(clippy::many_single_char_names, reason = "the names of the algorithm's own description")]
 fn sha_crypt<D: Digest>(password: &[u8], magic: &str, setting: &str) -> String {
     let rest = &setting[magic.len()..];
     let named = rest.strip_prefix("rounds=").and_then(|rest| rest.split_once('$'));

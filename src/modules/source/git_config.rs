@@ -228,6 +228,7 @@ mod tests {
     }
 
     #[test]
+    #[expect(clippy::disallowed_methods, reason = "the test looks at what git wrote")]
     fn settings_are_made_changed_and_taken_away_by_git_itself() {
         let place = tempfile::tempdir().unwrap();
         let text = || std::fs::read_to_string(place.path().join("config")).unwrap();
