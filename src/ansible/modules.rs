@@ -3,6 +3,11 @@
 
 use super::names;
 
+/// Whether ansible-core has a module of this plain name.
+pub fn is_core(name: &str) -> bool {
+    CORE.contains(&name)
+}
+
 /// Modules of ansible-core 2.19.
 const CORE: &[&str] = &[
     "add_host",

@@ -1,12 +1,15 @@
 //! Reads lists of tasks: blocks, tasks, and the imports among them.
 
+use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::catalog::Entry;
 use super::keywords::{self, Keywords};
 use super::load::{Loader, Place, cycle, parent};
 use super::task::{Action, Block, Item, LoopControl, LoopSpec, Task};
 use crate::ansible::{free_form, modules, names};
+use crate::plugins::ForeignModule;
 use crate::source::{Diagnostic, Diagnostics, Mapping, Node, NodeValue, Span, suggest};
 
 /// Keywords of a task beside the shared ones.
@@ -248,16 +251,9 @@ impl Loader {
         place: &Place,
         diagnostics: &mut Diagnostics,
     ) -> Option<Action> {
-        let plain = names::plain(written);
-        let mut entry = self.catalog.find(plain);
-        // A project's own module goes before ours, those of others come after.
-        let foreign = self.settings.foreign.as_ref().and_then(|others| match entry {
-            Some(_) => others.own_module(written),
-            None => others.module(written, &self.searched(map, place)),
-        });
-        if foreign.is_some() {
-            entry = None;
-        }
+        let searched = self.searched(map, place);
+        let (plain, entry, foreign) = self.named(written, &searched);
+        let plain = &*plain;
         let near = || suggest::nearest(plain, self.catalog.names());
         if entry.is_none()
             && foreign.is_none()
@@ -349,6 +345,38 @@ impl Loader {
             None => plain.into(),
         };
         Some(Action { module, written: written.to_owned(), shown, span, options, template, foreign })
+    }
+
+    /// What a module's name stands for: its plain name, what we know of it, or the module of somebody else.
+    fn named<'n>(&self, written: &'n str, searched: &[String]) -> (Cow<'n, str>, Option<&Entry>, Option<Arc<ForeignModule>>) {
+        let others = self.settings.foreign.as_deref();
+        if !written.contains('.') && !modules::is_core(written) {
+            // Collections that are named go before what the name means without them.
+            for collection in searched.iter().filter(|name| !matches!(name.as_str(), "ansible.builtin" | "ansible.legacy")) {
+                let full = format!("{collection}.{written}");
+                let plain = names::plain(&full);
+                if plain != full
+                    && let Some(entry) = self.catalog.find(plain)
+                {
+                    return (Cow::Owned(plain.to_owned()), Some(entry), None);
+                }
+                if let Some(foreign) = others.and_then(|others| others.module(&full, &[])) {
+                    return (Cow::Borrowed(written), None, Some(foreign));
+                }
+                // What a collection has that is not here cannot be known.
+                if plain == full && !others.is_some_and(|others| others.has_collection(collection)) {
+                    return (Cow::Owned(full), None, None);
+                }
+            }
+        }
+        let plain = names::plain(written);
+        let entry = self.catalog.find(plain);
+        // A project's own module goes before ours, those of others come after.
+        let foreign = others.and_then(|others| match entry {
+            Some(_) => others.own_module(written),
+            None => others.module(written, searched),
+        });
+        (Cow::Borrowed(plain), entry.filter(|_| foreign.is_none()), foreign)
     }
 
     /// Collections in which a task's module is looked for if its name has none.

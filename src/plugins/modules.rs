@@ -97,6 +97,11 @@ impl PythonPlugins {
         found
     }
 
+    /// Whether a collection is on this machine.
+    pub fn has_collection(&self, name: &str) -> bool {
+        self.places().collection(name).is_some()
+    }
+
     /// The same, in the project's `library` folders only: these go before what is built in.
     pub fn own_module(&self, written: &str) -> Option<Arc<ForeignModule>> {
         let short = written.strip_prefix("ansible.legacy.").unwrap_or(written);

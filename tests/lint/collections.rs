@@ -33,7 +33,9 @@ fn is_true(finding: &Diagnostic, map: &SourceMap) -> bool {
     // Filters and tests of collections are missing here too.
     let of_collection = finding.code == "unknown-template-name"
         && finding.message.split('`').nth(1).is_some_and(|name| name.matches('.').count() >= 2);
-    let short_name = finding.code == "unknown-module" && path.parent().is_some_and(|folder| folder.ends_with(SHORT_NAMES));
+    // One of those short names is that of a module that we know.
+    let of_name = matches!(finding.code, "unknown-module" | "unknown-option" | "missing-option");
+    let short_name = of_name && path.parent().is_some_and(|folder| folder.ends_with(SHORT_NAMES));
     TRUE.contains(&finding.code)
         || short_name
         || of_collection
