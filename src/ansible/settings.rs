@@ -152,7 +152,7 @@ pub const SETTINGS: &[Setting] = &[
     // What can be honoured only as it is by default.
     set("hash_behaviour", &["defaults.hash_behaviour"], &["ANSIBLE_HASH_BEHAVIOUR"], Text, Only(&["replace"], "the later definition of a variable replaces the earlier one; merge with the filter `combine(recursive=True)`")),
     set("error_on_undefined_vars", &["defaults.error_on_undefined_vars"], &["ANSIBLE_ERROR_ON_UNDEFINED_VARS"], Flag, Only(&["true"], "an undefined variable is always an error; use `| default(...)`")),
-    set("jinja2_extensions", &["defaults.jinja2_extensions"], &["ANSIBLE_JINJA2_EXTENSIONS"], List, Only(&["jinja2.ext.do", "jinja2.ext.loopcontrols", "jinja2.ext.with_", "jinja2.ext.autoescape"], "`do`, `break` and `continue` are always there, other extensions are not")),
+    set("jinja2_extensions", &["defaults.jinja2_extensions"], &["ANSIBLE_JINJA2_EXTENSIONS"], List, Only(&["jinja2.ext.do", "jinja2.ext.loopcontrols", "jinja2.ext.with_", "jinja2.ext.autoescape"], "they switch on `do`, `break` and `continue`; other extensions are not there")),
     set("jinja2_native", &["defaults.jinja2_native"], &["ANSIBLE_JINJA2_NATIVE"], Flag, No("values keep their types, as in ansible-core 2.19")),
     set("allow_broken_conditionals", &["defaults.allow_broken_conditionals"], &["ANSIBLE_ALLOW_BROKEN_CONDITIONALS"], Flag, Only(&["false"], "the result of a condition is a boolean; use `| bool`, `is truthy` or a comparison")),
     set("private_role_vars", &["defaults.private_role_vars"], &["ANSIBLE_PRIVATE_ROLE_VARS"], Flag, Only(&["false"], "variables of a role are seen by what follows it; use `public: false` with `include_role`")),

@@ -106,6 +106,7 @@ fn reading(
     let extra_vars = Arc::new(extra_vars(given, &map, &mut diagnostics));
     let plugins = Arc::new(PythonPlugins::new(environment.plugins()));
     let render_settings = RenderSettings {
+        extensions: environment.config.list("jinja2_extensions").to_vec(),
         environment: environment.variables.clone(),
         base: directory.to_owned(),
         vault,

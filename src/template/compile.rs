@@ -50,7 +50,17 @@ pub(super) fn template(
     let odd_delimiters = options.delimiters.iter().any(|delimiter| delimiter.contains('\\'));
     let blanked = if odd_delimiters { None } else { blank_backslashes(text) };
     let source = blanked.as_deref().unwrap_or(text);
-    let tree = minijinja::machinery::parse(source, "template", syntax).map_err(|error| syntax_error(&error, source))?;
+    fn parse<'s>(source: &'s str, syntax: &SyntaxConfig) -> Result<parsed::Stmt<'s>, minijinja::Error> {
+        minijinja::machinery::parse(source, "template", syntax.clone())
+    }
+    let unsigned;
+    let tree = match parse(source, &syntax) {
+        Ok(tree) => tree,
+        Err(error) => {
+            unsigned = without_signs(error, source, |source| parse(source, &syntax).err())?;
+            parse(&unsigned, &syntax).map_err(|error| syntax_error(&error, &unsigned))?
+        }
+    };
     let block_end = &options.delimiters[1];
     let mut lowering = Lowering { text, backslash, newline: &options.newline_sequence, block_end, known, blocks: HashMap::new() };
     let parsed::Stmt::Template(root) = tree else { unreachable!("the parser's root is a template") };
@@ -62,8 +72,37 @@ pub(super) fn template(
 pub(super) fn expression(text: &str, known: Known<'_>) -> Result<Expr, CompileError> {
     let blanked = blank_backslashes(text);
     let source = blanked.as_deref().unwrap_or(text);
-    let tree = minijinja::machinery::parse_expr(source).map_err(|error| syntax_error(&error, source))?;
+    let unsigned;
+    let tree = match minijinja::machinery::parse_expr(source) {
+        Ok(tree) => tree,
+        Err(error) => {
+            unsigned = without_signs(error, source, |source| minijinja::machinery::parse_expr(source).err())?;
+            minijinja::machinery::parse_expr(&unsigned).map_err(|error| syntax_error(&error, &unsigned))?
+        }
+    };
     Lowering { text, backslash: Backslash::Literal, newline: "\n", block_end: "%}", known, blocks: HashMap::new() }.expr(&tree)
+}
+
+/// The parser knows no `+` in front of a number, which changes nothing: each that it stumbles over
+/// is blanked out.
+fn without_signs(
+    mut error: minijinja::Error,
+    source: &str,
+    fails: impl Fn(&str) -> Option<minijinja::Error>,
+) -> Result<String, CompileError> {
+    let mut source = source.to_owned();
+    loop {
+        match error.range() {
+            Some(at) if error.detail() == Some("unexpected `+`") && source.get(at.clone()) == Some("+") => {
+                source.replace_range(at, " ");
+            }
+            _ => return Err(syntax_error(&error, &source)),
+        }
+        match fails(&source) {
+            Some(next) => error = next,
+            None => return Ok(source),
+        }
+    }
 }
 
 fn syntax_error(error: &minijinja::Error, source: &str) -> CompileError {
@@ -187,10 +226,25 @@ impl Lowering<'_> {
                 let caller = Arc::new(self.declared(&block.macro_decl)?);
                 Stmt::CallBlock { call: self.call(&block.call, block.call.span())?, caller }
             }
-            parsed::Stmt::Continue(_) => Stmt::Continue,
-            parsed::Stmt::Break(_) => Stmt::Break,
-            parsed::Stmt::Do(done) => Stmt::Do(self.call(&done.call, done.call.span())?),
+            parsed::Stmt::Continue(stop) => self.extended("jinja2.ext.loopcontrols", "continue", stop.span(), Stmt::Continue)?,
+            parsed::Stmt::Break(stop) => self.extended("jinja2.ext.loopcontrols", "break", stop.span(), Stmt::Break)?,
+            parsed::Stmt::Do(done) => {
+                let call = self.call(&done.call, done.call.span())?;
+                self.extended("jinja2.ext.do", "do", done.call.span(), Stmt::Do(call))?
+            }
         })
+    }
+
+    /// A statement that is there only with an extension.
+    fn extended(&self, extension: &str, word: &str, at: Span, statement: Stmt) -> Lowered<Stmt> {
+        if self.known.has_extension(extension) {
+            return Ok(statement);
+        }
+        let error = TemplateError::new(TemplateErrorKind::Syntax, format!("template syntax: `{word}` is not switched on"));
+        Err((
+            error.hint(format!("`jinja2_extensions = {extension}` under `[defaults]` in ansible.cfg switches it on")),
+            range(at),
+        ))
     }
 
     fn declared(&mut self, declared: &parsed::Macro<'_>) -> Lowered<Macro> {

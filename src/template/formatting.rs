@@ -348,7 +348,13 @@ fn float(number: f64, kind: char, precision: Option<usize>) -> String {
     if kind.is_ascii_uppercase() { text.to_uppercase() } else { text }
 }
 
-/// `format` as a filter and as a method refuse the same way.
+/// Text, where Python makes none of other things.
+pub(super) fn text(runtime: &Runtime, value: &Val) -> Res<Arc<str>> {
+    runtime.solid(value)?;
+    value.as_str().map_or_else(|| Err(needs_text(value)), |text| Ok(Arc::clone(text)))
+}
+
+/// What needs text refuses other things the same way.
 pub(super) fn needs_text(value: &Val) -> Fault {
     TemplateError::new(TemplateErrorKind::Failed, format!("text is needed, not a `{}`", value.type_name())).into()
 }

@@ -106,11 +106,19 @@ pub(super) enum Named<T: 'static> {
 pub(super) enum Known<'p> {
     /// Any name may be one: when it is not the question.
     Anything,
-    /// These, if there are any.
-    Only(Option<&'p dyn Plugins>),
+    /// These, if there are any, and the extensions of Jinja2 that are switched on.
+    Only(Option<&'p dyn Plugins>, &'p [String]),
 }
 
 impl Known<'_> {
+    /// Whether this extension of Jinja2 is there.
+    pub(super) fn has_extension(self, name: &str) -> bool {
+        match self {
+            Self::Anything => true,
+            Self::Only(_, extensions) => extensions.iter().any(|extension| extension.eq_ignore_ascii_case(name)),
+        }
+    }
+
     /// A name that is not built in.
     pub(super) fn plugin<'n, T>(
         self,
@@ -118,7 +126,7 @@ impl Known<'_> {
         name: &str,
         own: impl Iterator<Item = &'n str>,
     ) -> Result<Named<T>, TemplateError> {
-        let Self::Only(plugins) = self else { return Ok(Named::Plugin(name.into())) };
+        let Self::Only(plugins, _) = self else { return Ok(Named::Plugin(name.into())) };
         let Some(plugins) = plugins else { return Err(unknown_name(kind.word(), name, own)) };
         if plugins.may_have(kind, name) {
             return Ok(Named::Plugin(name.into()));

@@ -29,6 +29,8 @@ pub struct RenderSettings {
     pub vault: Arc<Vault>,
     /// Runs filters, tests and lookups that projects bring along.
     pub plugins: Option<Arc<dyn Plugins>>,
+    /// Extensions of Jinja2 that are switched on: `jinja2.ext.do`, `jinja2.ext.loopcontrols`.
+    pub extensions: Vec<String>,
 }
 
 /// Compiled templates of one kind are dropped together when there are more than this.
@@ -65,7 +67,7 @@ impl Shared {
 
     /// Who knows names of plugins.
     pub(super) fn known(&self) -> Known<'_> {
-        Known::Only(self.settings.plugins.as_deref())
+        Known::Only(self.settings.plugins.as_deref(), &self.settings.extensions)
     }
 
     /// Compiled file of templates; `#jinja2:` lines are honoured. `known` is its entry in the

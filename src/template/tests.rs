@@ -3,16 +3,16 @@
 use std::cmp::Ordering;
 use std::collections::HashMap;
 use std::path::Path;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use super::ast::Operator;
 use super::error::{Fault, TemplateError, fail};
 use super::eval::Interpreter;
 use super::plugins::{Known, Named, PluginKind};
 use super::regexes::{self, Anchor, Flags};
-use super::runtime::{Number, Runtime, number};
+use super::runtime::{Runtime, number};
 use super::val::{Args, Res, Val};
-use super::{filters, ops, version};
+use super::{filters, formatting, ops, version};
 
 type Run = fn(&Interpreter<'_>, Val, &mut Args) -> Res<bool>;
 
@@ -69,12 +69,9 @@ static TESTS: &[Test] = &[
     test("test", |it, input, _| Ok(find(&it.runtime.string(&input)?).is_some())),
     test("lower", |it, input, _| cased(it.runtime, &input, char::is_lowercase, char::is_uppercase)),
     test("upper", |it, input, _| cased(it.runtime, &input, char::is_uppercase, char::is_lowercase)),
-    test("even", |_, input, _| Ok(whole(&input)?.rem_euclid(2) == 0)),
-    test("odd", |_, input, _| Ok(whole(&input)?.rem_euclid(2) == 1)),
-    test("divisibleby", |it, input, args| {
-        let rest = ops::binary(it.runtime, Operator::Rem, &input, &args.required("num")?)?;
-        Ok(number(&rest).is_some_and(|rest| rest.float() == 0.0))
-    }),
+    test("even", |it, input, _| remainder(it, &input, &Val::Int(2), 0.0)),
+    test("odd", |it, input, _| remainder(it, &input, &Val::Int(2), 1.0)),
+    test("divisibleby", |it, input, args| remainder(it, &input, &args.required("num")?, 0.0)),
     test("sameas", same_as),
     test("eq", equal),
     test("equalto", equal),
@@ -157,12 +154,13 @@ fn cased(runtime: &Runtime, input: &Val, wanted: fn(char) -> bool, other: fn(cha
     Ok(text.chars().any(wanted) && !text.chars().any(other))
 }
 
-fn whole(value: &Val) -> Res<i64> {
-    match number(value) {
-        Some(Number::Int(number)) => Ok(number),
-        Some(Number::Float(number)) if number.fract() == 0.0 => Ok(number as i64),
-        _ => Err(fail(format!("a whole number is needed, not a `{}`", value.type_name()))),
-    }
+/// Whether `wanted` is left when a number is divided.
+fn remainder(it: &Interpreter<'_>, input: &Val, by: &Val, wanted: f64) -> Res<bool> {
+    let rest = ops::binary(it.runtime, Operator::Rem, input, by)?;
+    number(&rest).map_or_else(
+        || Err(fail(format!("a number is needed, not a `{}`", input.type_name()))),
+        |rest| Ok(rest.float() == wanted),
+    )
 }
 
 fn equal(it: &Interpreter<'_>, input: Val, args: &mut Args) -> Res<bool> {
@@ -206,8 +204,12 @@ fn some(runtime: &Runtime, input: &Val, wanted: bool) -> Res<bool> {
 }
 
 fn subset(runtime: &Runtime, small: &Val, large: &Val) -> Res<bool> {
-    let large = Val::list(runtime.items(large)?);
-    for item in runtime.items(small)? {
+    let (small, large) = (runtime.items(small)?, runtime.items(large)?);
+    if small.iter().chain(&large).any(|item| item.is_list() || item.is_mapping(runtime)) {
+        return Err(fail("what a set holds are texts, numbers and the like, not lists or mappings"));
+    }
+    let large = Val::list(large);
+    for item in small {
         if !runtime.contains(&large, &item)? {
             return Ok(false);
         }
@@ -309,7 +311,11 @@ fn async_flag(runtime: &Runtime, input: &Val, property: &str) -> Res<bool> {
 }
 
 fn on_disk(runtime: &Runtime, input: &Val, holds: fn(&Path) -> bool) -> Res<bool> {
-    Ok(holds(Path::new(&*runtime.string(input)?)))
+    // To Python a number is an open file of its own process: there is none.
+    if matches!(input, Val::Int(_) | Val::Bool(_)) {
+        return Ok(false);
+    }
+    Ok(holds(Path::new(&*formatting::text(runtime, input)?)))
 }
 
 fn is_mount(path: &Path) -> bool {
@@ -329,7 +335,11 @@ fn same_file(it: &Interpreter<'_>, input: Val, args: &mut Args) -> Res<bool> {
 }
 
 fn uri(runtime: &Runtime, input: &Val, args: &mut Args, schemes: &[&str], needs_host: bool) -> Res<bool> {
-    let Some(text) = input.as_str() else { return Ok(false) };
+    let empty: Arc<str> = "".into();
+    // Python's reader of addresses takes whatever is false for an empty one.
+    let Some(text) = input.as_str().or_else(|| (!runtime.truth(input).unwrap_or(true)).then_some(&empty)) else {
+        return Ok(false);
+    };
     let asked = match args.next("schemes") {
         None | Some(Val::Null) => None,
         Some(schemes) => Some(runtime.items(&schemes)?.iter().map(|scheme| runtime.string(scheme)).collect::<Res<Vec<_>>>()?),

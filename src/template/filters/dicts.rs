@@ -106,7 +106,9 @@ fn combine(it: &Interpreter<'_>, input: Val, args: &mut Args) -> Res {
     // A list of dictionaries counts as so many dictionaries.
     let mut dicts = Vec::new();
     for value in [input].into_iter().chain(args.rest()) {
-        if value.is_list() {
+        if matches!(value, Val::Null) {
+            dicts.push(Val::dict(Dict::new()));
+        } else if value.is_list() {
             dicts.extend(flat(runtime, &value)?);
         } else {
             dicts.push(value);
@@ -180,7 +182,8 @@ fn rekey(it: &Interpreter<'_>, input: Val, args: &mut Args) -> Res {
     let duplicates = string(runtime, args, "duplicates", "error")?;
     let items = match runtime.pairs(&input)? {
         Some(pairs) => pairs.into_iter().map(|(_, value)| value).collect(),
-        None => runtime.items(&input)?,
+        None if input.is_list() => runtime.items(&input)?,
+        None => return Err(fail(format!("a list or a dictionary is needed, not a `{}`", input.type_name()))),
     };
     let mut out = Dict::new();
     for item in items {

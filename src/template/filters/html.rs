@@ -10,7 +10,7 @@ pub(super) const FILTERS: &[Filter] = &[
     filter("escape", escape),
     filter("e", escape),
     filter("forceescape", escape),
-    filter("safe", |_, input, _| Ok(input)),
+    filter("safe", |it, input, _| Ok(Val::Str(it.runtime.string(&input)?))),
     filter("striptags", |it, input, _| {
         let text = it.runtime.string(&input)?;
         let text = without_between(&text, "<!--", "-->");

@@ -379,11 +379,12 @@ fn extract(it: &Interpreter<'_>, input: Val, args: &mut Args) -> Res {
     let mut value = container;
     for key in [input].iter().chain(&more) {
         runtime.solid(&value)?;
-        let key = runtime.key(key)?;
-        value = match runtime.get(&value, &key)? {
+        // What can be no key is in no dictionary.
+        let found = if key.is_list() || key.is_mapping(runtime) { None } else { runtime.get(&value, &runtime.key(key)?)? };
+        value = match found {
             Some(found) => found,
             None => {
-                let message = format!("a `{}` has no attribute `{key}`", value.type_name());
+                let message = format!("a `{}` has no attribute `{}`", value.type_name(), runtime.string(key)?);
                 return Ok(Val::undefined(crate::template::TemplateError::new(
                     crate::template::TemplateErrorKind::Undefined,
                     message,
@@ -418,7 +419,8 @@ pub(in crate::template) fn subelements(
 ) -> Res<Vec<Val>> {
     let elements = match runtime.pairs(input)? {
         Some(pairs) => pairs.into_iter().map(|(_, value)| value).collect(),
-        None => runtime.items(input)?,
+        None if input.is_list() => runtime.items(input)?,
+        None => return Err(fail(format!("a list or a dictionary is needed, not a `{}`", input.type_name()))),
     };
     let path = if path.is_list() {
         runtime.items(path)?.iter().map(|part| runtime.string(part)).collect::<Res<Vec<_>>>()?.join(".")

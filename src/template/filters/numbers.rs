@@ -122,7 +122,7 @@ fn round(it: &Interpreter<'_>, input: Val, args: &mut Args) -> Res {
     };
     Ok(match input {
         // Python rounds a whole number to a whole number.
-        Val::Int(_) if method == "common".into() => Val::Int(rounded as i64),
+        Val::Int(_) | Val::Bool(_) if method == "common".into() => Val::Int(rounded as i64),
         _ => Val::Float(rounded),
     })
 }

@@ -25,6 +25,9 @@ pub(super) const FILTERS: &[Filter] = &[
     filter("relpath", relative),
     filter("path_join", |it, input, _| {
         let parts = if input.is_list() { it.runtime.items(&input)? } else { vec![input] };
+        if parts.is_empty() {
+            return Err(fail("there is nothing to join"));
+        }
         let mut path = String::new();
         for part in &parts {
             let part = needed(part)?;
@@ -37,17 +40,17 @@ pub(super) const FILTERS: &[Filter] = &[
         }
         Ok(Val::str(path))
     }),
-    filter("win_basename", |it, input, _| {
-        let path = it.runtime.string(&input)?;
+    filter("win_basename", |_, input, _| {
+        let path = needed(&input)?;
         Ok(Val::str(path.rsplit(['/', '\\']).next().unwrap_or("")))
     }),
-    filter("win_dirname", |it, input, _| {
-        let path = it.runtime.string(&input)?;
+    filter("win_dirname", |_, input, _| {
+        let path = needed(&input)?;
         Ok(Val::str(path.rfind(['/', '\\']).map_or("", |at| path[..at].trim_end_matches(['/', '\\']))))
     }),
-    filter("win_splitdrive", |it, input, _| {
-        let path = it.runtime.string(&input)?;
-        let (drive, rest) = path.split_at(drive_end(&path));
+    filter("win_splitdrive", |_, input, _| {
+        let path = needed(&input)?;
+        let (drive, rest) = path.split_at(drive_end(path));
         Ok(Val::list(vec![Val::str(drive), Val::str(rest)]))
     }),
     filter("commonpath", common),

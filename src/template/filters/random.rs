@@ -156,8 +156,12 @@ fn random(it: &Interpreter<'_>, input: Val, args: &mut Args) -> Res {
 }
 
 fn shuffle(it: &Interpreter<'_>, input: Val, args: &mut Args) -> Res {
-    let mut items = it.runtime.items(&input)?;
     let mut generator = generator(it.runtime, args)?;
+    // As Ansible has it, what has no items stays as it is.
+    if matches!(input, Val::Null | Val::Bool(_) | Val::Int(_) | Val::Float(_)) {
+        return Ok(input);
+    }
+    let mut items = it.runtime.items(&input)?;
     for at in (1..items.len()).rev() {
         items.swap(at, generator.below(at as u64 + 1) as usize);
     }

@@ -4,6 +4,7 @@ use super::lists::at_path;
 use super::{Filter, filter};
 use crate::template::error::{Fault, fail};
 use crate::template::eval::Interpreter;
+use crate::template::runtime::Runtime;
 use crate::template::tests;
 use crate::template::val::{Args, Res, Val};
 
@@ -17,7 +18,7 @@ pub(super) const FILTERS: &[Filter] = &[
 
 fn map(it: &Interpreter<'_>, input: Val, args: &mut Args) -> Res {
     let runtime = it.runtime;
-    let items = runtime.items(&input)?;
+    let items = items(runtime, &input)?;
     if args.has_named("attribute") {
         let attribute = args.named("attribute").unwrap_or(Val::Null);
         let default = args.named("default");
@@ -34,6 +35,11 @@ fn map(it: &Interpreter<'_>, input: Val, args: &mut Args) -> Res {
     let (plain, named) = (args.rest(), args.rest_named());
     let apply = |item: Val| it.filter(&found, item, Args::new(plain.clone(), named.clone()), (0, 0));
     Ok(Val::list(items.into_iter().map(apply).collect::<Res<_>>().map_err(unplaced)?))
+}
+
+/// What is chosen from; nothing holds nothing.
+fn items(runtime: &Runtime, input: &Val) -> Res<Vec<Val>> {
+    if matches!(input, Val::Null) { Ok(Vec::new()) } else { runtime.items(input) }
 }
 
 /// The place of an inner filter is not known; the outer one's will be added.
@@ -63,7 +69,7 @@ fn select(it: &Interpreter<'_>, input: &Val, args: &mut Args, wanted: bool, by_a
         return Err(fail("arguments need a test to be for"));
     }
     let mut kept = Vec::new();
-    for item in runtime.items(input)? {
+    for item in items(runtime, input)? {
         let value = match &attribute {
             Some(attribute) => at_path(runtime, &item, attribute)?,
             None => item.clone(),

@@ -107,7 +107,7 @@ fn replace(it: &Interpreter<'_>, input: Val, args: &mut Args) -> Res {
 }
 
 fn indent(it: &Interpreter<'_>, input: Val, args: &mut Args) -> Res {
-    let text = it.runtime.string(&input)?;
+    let text = formatting::text(it.runtime, &input)?;
     let blanks: Arc<str> = match args.next("width") {
         None => "    ".into(),
         Some(Val::Str(prefix)) => prefix,
@@ -136,7 +136,6 @@ fn indent(it: &Interpreter<'_>, input: Val, args: &mut Args) -> Res {
 }
 
 fn truncate(it: &Interpreter<'_>, input: Val, args: &mut Args) -> Res {
-    let text = it.runtime.string(&input)?;
     let length = args.next("length").map_or(Ok(255), |length| size(&length))?;
     let kill_words = flag(it.runtime, args, "killwords", false)?;
     let end = string(it.runtime, args, "end", "...")?;
@@ -147,6 +146,11 @@ fn truncate(it: &Interpreter<'_>, input: Val, args: &mut Args) -> Res {
     if length < end.chars().count() {
         return Err(fail(format!("{length} characters have no room for `{end}`")));
     }
+    // As in Python, whatever is short enough stays what it is.
+    if it.runtime.length(&input)?.is_some_and(|items| items <= length + leeway) {
+        return Ok(input);
+    }
+    let text = formatting::text(it.runtime, &input)?;
     if text.chars().count() <= length + leeway {
         return Ok(Val::Str(text));
     }
@@ -156,7 +160,7 @@ fn truncate(it: &Interpreter<'_>, input: Val, args: &mut Args) -> Res {
 }
 
 fn wordwrap(it: &Interpreter<'_>, input: Val, args: &mut Args) -> Res {
-    let text = it.runtime.string(&input)?;
+    let text = formatting::text(it.runtime, &input)?;
     let width = args.next("width").map_or(Ok(79), |width| size(&width))?;
     if width == 0 {
         return Err(fail("lines need a width of 1 or more"));
@@ -175,7 +179,7 @@ fn wordwrap(it: &Interpreter<'_>, input: Val, args: &mut Args) -> Res {
 
 fn comment(it: &Interpreter<'_>, input: Val, args: &mut Args) -> Res {
     let runtime = it.runtime;
-    let text = runtime.string(&input)?;
+    let text = formatting::text(runtime, &input)?;
     let style = string(runtime, args, "style", "plain")?;
     let (decoration, beginning, end) = match &*style {
         "plain" => ("# ", "", ""),

@@ -3,6 +3,7 @@
 use super::{Filter, filter, optional};
 use crate::template::error::fail;
 use crate::template::eval::Interpreter;
+use crate::template::formatting;
 use crate::template::val::{Args, Dict, Res, Val};
 
 pub(super) const FILTERS: &[Filter] = &[
@@ -74,7 +75,7 @@ fn url_decode(text: &str) -> Res<String> {
 }
 
 fn url_split(it: &Interpreter<'_>, input: Val, args: &mut Args) -> Res {
-    let url = it.runtime.string(&input)?;
+    let url = formatting::text(it.runtime, &input)?;
     let query = optional(it.runtime, args, "query")?;
     let (rest, fragment) = url.split_once('#').unwrap_or((&url, ""));
     let (rest, search) = rest.split_once('?').unwrap_or((rest, ""));

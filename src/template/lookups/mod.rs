@@ -56,7 +56,10 @@ pub(super) fn call(it: &Interpreter<'_>, args: &mut Args, wants_list: bool) -> R
     let result = match &found {
         Named::Own(found) => {
             let terms = args.rest();
-            runtime.deeper(|| (found.run)(it, terms, args)).and_then(|found| args.finish().map(|()| found))
+            let found = runtime.deeper(|| (found.run)(it, terms, args));
+            // As Ansible has it, a lookup does not mind arguments that it does not know.
+            args.rest_named();
+            found
         }
         // `wantlist` and `errors` are taken from the arguments above.
         Named::Plugin(name) => plugins::call(it, PluginKind::Lookup, name, None, args).and_then(|found| {
