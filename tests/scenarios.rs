@@ -113,6 +113,7 @@ fn run(directory: &Path, world: &World, mode: RunMode) -> String {
     }
     let lines = Lines::default();
     let settings = RunSettings {
+        step: false,
         allow_no_hosts: false,
         mode,
         run: "r1".into(),

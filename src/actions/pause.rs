@@ -6,6 +6,7 @@ use stead_modules::args;
 use stead_modules::outcome::Ending;
 
 use super::{ActionContext, ActionError, Done};
+use crate::session::Echo;
 use crate::vars::{Map, Value};
 
 args! {
@@ -17,7 +18,7 @@ args! {
         minutes: Option<f64>,
         /// The question.
         prompt: Option<String>,
-        /// Whether the answer is shown while it is typed. Answers are never shown here: `false` is what happens.
+        /// Whether the answer is shown while it is typed.
         echo: bool = true,
     }
 }
@@ -36,7 +37,9 @@ pub(super) async fn run(context: &ActionContext<'_>) -> Result<Done, ActionError
     let mut done = Done::new(Ending::Ok, Map::new());
     let begun = (std::time::Instant::now(), jiff::Zoned::now());
     done.result.insert("rc".into(), Value::Int(0));
-    done.result.insert("echo".into(), Value::Bool(context.flag("echo", true).unwrap_or(true)));
+    let shown = context.flag("echo", true).unwrap_or(true);
+    let echo = if shown { Echo::Shown } else { Echo::Hidden };
+    done.result.insert("echo".into(), Value::Bool(shown));
     done.result.insert("stderr".into(), Value::from(""));
     let mut answer = String::new();
     if let Some(seconds) = wait {
@@ -49,7 +52,7 @@ pub(super) async fn run(context: &ActionContext<'_>) -> Result<Done, ActionError
     } else {
         let question = context.text("prompt").unwrap_or_else(|| "Press enter to continue, Ctrl+C to interrupt".to_owned());
         let ask = context.ask.cloned();
-        let asked = tokio::task::spawn_blocking(move || ask.and_then(|ask| (ask.0)(&format!("{question}: "))));
+        let asked = tokio::task::spawn_blocking(move || ask.and_then(|ask| ask.ask(&format!("{question}: "), echo)));
         match asked.await.ok().flatten() {
             Some(text) => answer = text.reveal().to_owned(),
             None => done.warnings.push("not waiting for an answer: there is no terminal".to_owned()),

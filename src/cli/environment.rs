@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use stead::ansible::config::{Around, Config};
 use stead::plugins::PythonSettings;
-use stead::session::{Prompt, Secret};
+use stead::session::{Echo, Prompt, Secret};
 use stead::source::render;
 use stead::template::PluginKind;
 use stead::vault::{PasswordSource, Redactor, Vault, read_password};
@@ -26,6 +26,8 @@ pub(crate) struct Environment {
     pub(crate) user: String,
     /// Settings.
     pub(crate) config: Config,
+    /// Directories of modules in Python, before those of the settings.
+    pub(crate) library: Vec<PathBuf>,
 }
 
 impl Environment {
@@ -38,7 +40,7 @@ impl Environment {
         let user = user
             .filter(|user| !user.is_empty())
             .unwrap_or_else(|| if home.as_deref() == Some("/root".as_ref()) { "root".into() } else { String::new() });
-        Self { variables, home, user, config: Config::default() }
+        Self { variables, home, user, config: Config::default(), library: Vec::new() }
     }
 
     /// Reads all; with problems in settings, prints them and gives the exit code.
@@ -72,7 +74,7 @@ impl Environment {
             environment: self.variables.clone(),
             folders: kinds.into_iter().flat_map(of_kind).collect(),
             collections,
-            library: self.config.paths("library").unwrap_or_default().to_vec(),
+            library: self.library.iter().chain(self.config.paths("library").unwrap_or_default()).cloned().collect(),
             utilities: self.config.paths("module_utils").unwrap_or_default().to_vec(),
             ..PythonSettings::default()
         }
@@ -145,7 +147,7 @@ impl Environment {
         let mut vault = Vault::new(Arc::new(Redactor::default())).only_matching(matching);
         let ask = prompt();
         for source in sources {
-            let key = read_password(source, &vault, &|question| (ask.0)(question), new)
+            let key = read_password(source, &vault, &|question| ask.secret(question), new)
                 .map_err(|error| complain(&error.to_string(), None))?;
             vault.add(key);
         }
@@ -163,13 +165,21 @@ impl Environment {
     }
 }
 
-/// Asks at the terminal without echo; never where there is none.
+/// Asks at the terminal; never where there is none.
 pub(crate) fn prompt() -> Prompt {
-    Prompt(Arc::new(|question| {
-        use std::io::IsTerminal as _;
-        if !std::io::stdin().is_terminal() {
+    Prompt(Arc::new(|question, echo| {
+        use std::io::{BufRead as _, IsTerminal as _, Write as _};
+        let input = std::io::stdin();
+        if !input.is_terminal() {
             return None;
         }
-        rpassword::prompt_password(question).ok().map(Secret::new)
+        if echo == Echo::Hidden {
+            return rpassword::prompt_password(question).ok().map(Secret::new);
+        }
+        let mut screen = std::io::stderr();
+        screen.write_all(question.as_bytes()).and_then(|()| screen.flush()).ok()?;
+        let mut line = String::new();
+        let read = input.lock().read_line(&mut line).ok()?;
+        (read > 0).then(|| Secret::new(line.trim_end_matches(['\r', '\n'])))
     }))
 }

@@ -167,7 +167,8 @@ pub(crate) fn for_lint(
 /// Reads inventory and playbooks; with problems, prints them and gives the exit code.
 pub(crate) fn prepare(playbooks: &[Written], hosts: &HostArgs, lab: Option<u16>) -> Result<Prepared, ExitCode> {
     let directory = playbook_directories(playbooks).into_iter().next().unwrap_or_else(|| PathBuf::from("."));
-    let environment = Environment::read()?;
+    let mut environment = Environment::read()?;
+    environment.library = hosts.module_path(&environment);
     if hosts.verbosity(&environment.config) > 0 {
         environment.tell_what_has_no_effect();
     }
@@ -208,6 +209,10 @@ pub(crate) fn prepare(playbooks: &[Written], hosts: &HostArgs, lab: Option<u16>)
     }
     if show(&diagnostics, &map) {
         return Err(ExitCode::from(USAGE));
+    }
+    if hosts.flush_cache {
+        let cache = language(hosts, &environment).fact_cache;
+        inventory.hosts().for_each(|host| cache.forget(host));
     }
     let reload: Option<Reload> = (lab.is_none() && !sources.is_empty())
         .then(|| reload(&map, sources, playbook_directories(playbooks), inventory_settings(&renderer, &extra_vars)));
@@ -357,7 +362,7 @@ pub(crate) fn session_settings(hosts: &HostArgs, environment: &Environment, dire
 }
 
 fn ask(question: &str) -> Result<Secret, ExitCode> {
-    (environment::prompt().0)(question).ok_or_else(|| {
+    environment::prompt().secret(question).ok_or_else(|| {
         complain(
             &format!("cannot ask for the {}: there is no terminal", question.trim_end_matches(": ")),
             Some("put it into a variable of the inventory that only you can read"),
@@ -426,6 +431,7 @@ pub(crate) fn run_settings(
         owner: format!("{}@{controller} run {run} process {}", environment.user, std::process::id()),
         run,
         forks: hosts.forks(config),
+        step: false,
         allow_no_hosts: false,
         limit: if prepared.lab.is_some() { None } else { hosts.limit.clone() },
         tags,

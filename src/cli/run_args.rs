@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use stead::ansible::config::Config;
 
+use super::environment::Environment;
+
 /// Where records are kept if nothing else is said.
 pub(crate) const HISTORY: &str = ".stead/history.sqlite3";
 
@@ -109,6 +111,12 @@ pub(crate) struct HostArgs {
     /// Seconds for connecting and for authenticating, each. Default: 15.
     #[arg(short = 'T', long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
     timeout: Option<u64>,
+    /// Directories of modules in Python, before those of the settings. May be given several times.
+    #[arg(short = 'M', long, value_name = "PATHS")]
+    module_path: Vec<String>,
+    /// Forget the facts that are kept of every host of the inventory.
+    #[arg(long)]
+    pub(crate) flush_cache: bool,
     /// Run notified handlers also on hosts that failed.
     #[arg(long)]
     pub(crate) force_handlers: bool,
@@ -130,6 +138,12 @@ impl HostArgs {
     /// `--forks`, or the setting.
     pub(crate) fn forks(&self, config: &Config) -> usize {
         number(self.forks.map(u64::from), config, "forks", 1, 50) as usize
+    }
+
+    /// `--module-path`: directories between colons.
+    pub(crate) fn module_path(&self, environment: &Environment) -> Vec<PathBuf> {
+        let named = self.module_path.iter().flat_map(|paths| paths.split(':')).filter(|path| !path.is_empty());
+        named.map(|path| environment.expand(path)).collect()
     }
 
     /// `--timeout`, or the setting.

@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
+use stead::session::Echo;
 use stead::vault::{
-    Key, PasswordSource, SealOptions, Secret, VaultError, header, is_sealed, private_directory, read_password, seal,
-    write_private,
+    Key, PasswordSource, SealOptions, VaultError, header, is_sealed, private_directory, read_password, seal, write_private,
 };
 
 use super::environment::{self, Environment};
@@ -329,7 +329,7 @@ impl Rekey {
             (None, None) => PasswordSource::default_prompt(),
         };
         let ask = environment::prompt();
-        let new = read_password(&source, &vault, &|question| (ask.0)(question), true)
+        let new = read_password(&source, &vault, &|question| ask.secret(question), true)
             .map_err(|error| complain(&error.to_string(), None))?;
         // All are opened before any is changed.
         let mut opened = Vec::new();
@@ -373,7 +373,8 @@ impl EncryptString {
             || self.texts.iter().any(|text| text == "-")
             || (self.texts.is_empty() && !self.prompt && !std::io::stdin().is_terminal());
         if self.prompt || (self.texts.is_empty() && !standard) {
-            let text = if self.show_input { visible_answer() } else { (environment::prompt().0)("text to encrypt: ") };
+            let echo = if self.show_input { Echo::Shown } else { Echo::Hidden };
+            let text = environment::prompt().ask("text to encrypt: ", echo);
             let Some(text) = text else {
                 return Err(complain("cannot ask for the text: there is no terminal", None));
             };
@@ -395,13 +396,6 @@ impl EncryptString {
         }
         Ok(inputs)
     }
-}
-
-fn visible_answer() -> Option<Secret> {
-    anstream::eprint!("text to encrypt: ");
-    let mut line = String::new();
-    std::io::stdin().is_terminal().then(|| std::io::stdin().read_line(&mut line).ok()).flatten()?;
-    Some(Secret::new(line.trim_end_matches('\n')))
 }
 
 /// The content after somebody changed it in an editor. It lies in a private directory, in memory

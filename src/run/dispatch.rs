@@ -35,6 +35,8 @@ impl TaskList {
         any_errors_fatal: bool,
         known: outline::Known<'_>,
     ) -> (Self, Diagnostics) {
+        // Who is asked about every task sees them in the order in which they are written.
+        let strategy = if run.settings.step { Strategy::Linear } else { strategy };
         let (tasks, outline) = outline::outline(items, strategy, any_errors_fatal, run.loader.catalog(), known);
         let (graph, diagnostics) = graph::build(&outline);
         (Self { tasks, graph: Arc::new(graph) }, diagnostics)
@@ -77,6 +79,11 @@ pub(super) struct NodeDone {
     pub(super) ended: Option<Ended>,
 }
 
+/// The host goes on without a word about the node.
+fn passed_by(node: NodeId, host: usize) -> NodeDone {
+    NodeDone { node, host, info: None, report: None, finish: Finish::Done, ended: None }
+}
+
 type Boxed<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
 /// Walks a list of tasks over hosts.
@@ -106,7 +113,11 @@ pub fn walk(
                     nested.rescued_outside |= scheduler.is_rescuable(node, first);
                     let job =
                         Job { run: Arc::clone(&run), play: Arc::clone(&play), host: Arc::clone(&hosts[first]), task, nested };
-                    running.spawn(async move { job.run(node, first, others).await });
+                    if job.is_wanted().await {
+                        running.spawn(async move { job.run(node, first, others).await });
+                    } else {
+                        running.spawn(async move { passed_by(node, first) });
+                    }
                 }
             }
             let Some(joined) = running.join_next().await else { break };
@@ -153,9 +164,9 @@ struct Job {
 impl Job {
     async fn run(self, node: NodeId, host: usize, others: Vec<Arc<HostState>>) -> NodeDone {
         let module = Arc::clone(&self.task.action.module);
-        let plain = |finish, ended| NodeDone { node, host, info: None, report: None, finish, ended };
+        let plain = |finish, ended| NodeDone { finish, ended, ..passed_by(node, host) };
         if self.is_passed_by() {
-            return plain(Finish::Done, None);
+            return passed_by(node, host);
         }
         // What ran once by its nature, not because somebody said so, is one host's result.
         let others =
@@ -189,6 +200,15 @@ impl Job {
                 NodeDone { report: Some(report), info: Some(info), ..plain(finish, None) }
             }
         }
+    }
+
+    /// Whether the person at the terminal wants it, if every task is asked about.
+    async fn is_wanted(&self) -> bool {
+        if !self.run.settings.step || &*self.task.action.module == "meta" || self.is_passed_by() {
+            return true;
+        }
+        let info = info(&self.run, &self.play, &self.host, &self.task, &self.nested);
+        super::step::wants(&self.run, &self.play, &info).await
     }
 
     /// Whether the host passes the task by without a word: its role ran here already, or was ended,

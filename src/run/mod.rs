@@ -21,6 +21,7 @@ pub mod scope;
 pub mod sealed;
 pub mod settings;
 pub mod state;
+mod step;
 pub mod summary;
 pub mod tally;
 pub mod task;

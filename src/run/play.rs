@@ -13,6 +13,7 @@ use super::scope;
 use super::state::{HostState, Nested, PlayState, RunState, RunWorld};
 use crate::playbook::play::Prompt;
 use crate::playbook::{Item, Keywords, Play, Playbook, Task};
+use crate::session::Echo;
 use crate::source::{Diagnostic, Diagnostics, Node, NodeValue, Severity, Span};
 use crate::template::TemplateError;
 use crate::vars::{Definition, Layer, Origin, Precedence, Scope, Value, Variable, Variables};
@@ -466,8 +467,9 @@ fn prompt(state: &Arc<RunState>, play: &Play, scope: &Scope) -> Result<Variables
 /// What is answered to a prompt; nothing where nobody can be asked.
 fn answer(state: &RunState, prompt: &Prompt, default: Option<&Value>) -> Option<String> {
     let shown = default.filter(|_| !prompt.private).map(|value| format!(" [{value}]")).unwrap_or_default();
+    let echo = if prompt.private { Echo::Hidden } else { Echo::Shown };
     let ask = |text: &str| {
-        let asked = state.settings.session.ask.as_ref().and_then(|ask| (ask.0)(text));
+        let asked = state.settings.session.ask.as_ref().and_then(|ask| ask.ask(text, echo));
         asked.map(|answer| answer.reveal().to_owned())
     };
     for _ in 0..MOST_ANSWERS {

@@ -21,6 +21,8 @@ pub struct RunSettings {
     pub forks: usize,
     /// `--limit`.
     pub limit: Option<String>,
+    /// `--step`: every task is asked about at the terminal.
+    pub step: bool,
     /// A run without any host is a success, as under Ansible; otherwise it is an error.
     pub allow_no_hosts: bool,
     /// `--tags`, `--skip-tags`.

@@ -45,6 +45,8 @@ pub struct RunState {
     pub tally: Mutex<Tally>,
     /// Modules of others that ran on the hosts' Python.
     pub bridged: Mutex<BTreeSet<String>>,
+    /// What was answered to `--step`.
+    pub(super) answers: tokio::sync::Mutex<super::step::Answers>,
     sink: Mutex<Box<dyn EventSink>>,
 }
 
@@ -84,6 +86,7 @@ impl RunState {
             map: loader.map().clone(),
             tally: Mutex::default(),
             bridged: Mutex::default(),
+            answers: tokio::sync::Mutex::default(),
             settings,
             roster: Roster::new(inventory, loader.map().clone(), reload),
             loader,

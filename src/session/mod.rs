@@ -24,4 +24,4 @@ pub use contents::{ContentSource, Contents};
 pub use embedded::{EmbeddedAgent, agents};
 pub use error::SessionError;
 pub use host_session::{HostSession, RawOutput};
-pub use target::{Ask, Become, Identity, Prompt, SessionSettings, Target, Transport};
+pub use target::{Ask, Become, Echo, Identity, Prompt, SessionSettings, Target, Transport};

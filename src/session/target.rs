@@ -104,12 +104,33 @@ impl Default for SessionSettings {
     }
 }
 
-/// Shows a prompt and returns the answer; none where nobody answers.
-pub type Ask = dyn Fn(&str) -> Option<Secret> + Send + Sync;
+/// Whether an answer is seen while it is typed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Echo {
+    /// It is a secret.
+    Hidden,
+    /// It is none.
+    Shown,
+}
+
+/// Shows a question and returns the answer; none where nobody answers.
+pub type Ask = dyn Fn(&str, Echo) -> Option<Secret> + Send + Sync;
 
 /// A question to the person at the terminal.
 #[derive(Clone)]
 pub struct Prompt(pub Arc<Ask>);
+
+impl Prompt {
+    /// Asks, and waits for the answer.
+    pub fn ask(&self, question: &str, echo: Echo) -> Option<Secret> {
+        (self.0)(question, echo)
+    }
+
+    /// Asks for a secret.
+    pub fn secret(&self, question: &str) -> Option<Secret> {
+        self.ask(question, Echo::Hidden)
+    }
+}
 
 impl std::fmt::Debug for Prompt {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

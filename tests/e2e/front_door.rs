@@ -264,3 +264,87 @@ fn inventories_are_shown_as_by_ansible_inventory() {
     }
     assert!(different.is_empty(), "{}", different.join("\n"));
 }
+
+const STEPS: &str = r#"
+- hosts: all
+  gather_facts: false
+  tasks:
+    - name: First
+      copy: {content: "", dest: "{{ playbook_dir }}/first-{{ inventory_hostname }}"}
+    - name: Second
+      copy: {content: "", dest: "{{ playbook_dir }}/second-{{ inventory_hostname }}"}
+    - include_tasks: more.yml
+    - name: Fourth
+      copy: {content: "", dest: "{{ playbook_dir }}/fourth-{{ inventory_hostname }}"}
+"#;
+
+#[test]
+fn every_task_is_asked_about() {
+    let cases: &[(&str, &[&str], &str)] = &[
+        // Answers (first, second, the include, what it includes, fourth), files that are made, what is said.
+        ("n\ny\ny\nn\nno\n", &["second"], "Perform task: TASK: Third (N)o/(y)es/(c)ontinue: "),
+        ("\nc\n", &["second", "third", "fourth"], "Perform task: TASK: Second (N)o/(y)es/(c)ontinue: "),
+        ("y\nn\nn\nYES\n", &["first", "fourth"], "Perform task: TASK: include_tasks (N)o/(y)es/(c)ontinue: "),
+        ("y\n\u{4}", &["first"], "nobody answers: the run ends here"),
+    ];
+    for (answers, made, said) in cases {
+        let project = Project::new(INVENTORY);
+        project.write("site.yml", STEPS);
+        project.write(
+            "more.yml",
+            "- name: Third\n  copy: {content: '', dest: '{{ playbook_dir }}/third-{{ inventory_hostname }}'}\n",
+        );
+        let command = format!("{} -i hosts.ini site.yml --step", link(&project, "ansible-playbook").display());
+        let run = |mut command: Command| {
+            let mut child = command
+                .env("HOME", project.path("."))
+                .current_dir(project.path("."))
+                .stdin(Stdio::piped())
+                .stdout(Stdio::piped())
+                .stderr(Stdio::piped())
+                .spawn()
+                .expect("it starts");
+            std::io::Write::write_all(&mut child.stdin.take().unwrap(), answers.as_bytes()).unwrap();
+            child.wait_with_output().unwrap()
+        };
+        // A terminal of its own.
+        let mut with_terminal = Command::new("script");
+        with_terminal.args(["-qec", &command, "/dev/null"]);
+        let output = run(with_terminal);
+        let text = crate::support::text(&output);
+        assert!(text.contains(said), "{answers:?}: {text}");
+        for host in ["one", "two"] {
+            let found: Vec<&str> = ["first", "second", "third", "fourth"]
+                .into_iter()
+                .filter(|name| project.path(&format!("{name}-{host}")).exists())
+                .collect();
+            assert_eq!(&found, made, "{answers:?} on {host}: {text}");
+        }
+        let mut without = Command::new("sh");
+        without.args(["-c", &command]);
+        let output = run(without);
+        assert!(!output.status.success() && crate::support::text(&output).contains("there is no terminal to ask at"));
+    }
+}
+
+#[test]
+fn modules_of_a_named_directory_are_found_and_kept_facts_are_forgotten() {
+    let project = Project::new(INVENTORY);
+    project.write("ansible.cfg", "[defaults]\nfact_caching = jsonfile\nfact_caching_connection = facts\n");
+    project.write("facts/one", r#"{"kept": "yes"}"#);
+    project.write("mine/hello", "#!/bin/sh\n# WANT_JSON\necho '{\"changed\": false, \"msg\": \"hello from mine\"}'\n");
+    project.write(
+        "site.yml",
+        "- hosts: one\n  gather_facts: false\n  tasks:\n    - hello:\n      register: said\n    - debug:\n        msg: '{{ said.msg }}, {{ ansible_facts.kept | default(\"forgotten\") }}'\n",
+    );
+    let says = |arguments: &[&str]| {
+        let mut command = Command::new(link(&project, "ansible-playbook"));
+        command.args(["-i", "hosts.ini", "site.yml"]).args(arguments);
+        crate::support::text(&command.env("HOME", project.path(".")).current_dir(project.path(".")).output().expect("it starts"))
+    };
+    assert!(says(&[]).contains("hello"), "a module that is nowhere is named");
+    let text = says(&["-M", "nowhere:mine"]);
+    assert!(text.contains("hello from mine, yes"), "{text}");
+    let text = says(&["-M", "mine", "--flush-cache"]);
+    assert!(text.contains("hello from mine, forgotten"), "{text}");
+}

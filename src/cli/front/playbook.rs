@@ -1,5 +1,6 @@
 //! `ansible-playbook`.
 
+use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -50,6 +51,9 @@ pub(crate) struct PlaybookCli {
     /// Begin with the task of this name (a pattern with `*` and `?`).
     #[arg(long, value_name = "NAME")]
     start_at_task: Option<String>,
+    /// Ask about every task before it is run.
+    #[arg(long)]
+    step: bool,
 }
 
 impl PlaybookCli {
@@ -78,11 +82,16 @@ impl PlaybookCli {
                 }
             }
         }
+        if self.step && !std::io::stdin().is_terminal() {
+            complain("`--step` asks about every task, and there is no terminal to ask at", None);
+            return ExitCode::from(exit::ERROR);
+        }
         let mode = if self.check { RunMode::Plan } else { RunMode::Apply };
         let Ok(mut settings) = prepare::run_settings(mode, &self.hosts, tags, &prepared) else {
             return ExitCode::from(exit::ERROR);
         };
         settings.allow_no_hosts = true;
+        settings.step = self.step;
         let config = &prepared.environment.config;
         let shows_skipped = config.flag("display_skipped_hosts").unwrap_or(true);
         let options = AnsibleOptions::new(self.hosts.verbosity(config), self.diff, shows_skipped);

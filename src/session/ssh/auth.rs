@@ -298,8 +298,8 @@ async fn open_encrypted(file: &Path, text: &str, target: &Target, settings: &Ses
     let passphrase = match (&target.passphrase, &settings.ask) {
         (Some(passphrase), _) => Some(passphrase.clone()),
         (None, Some(ask)) => {
-            let (ask, prompt) = (Arc::clone(&ask.0), format!("Passphrase of key {}: ", file.display()));
-            tokio::task::spawn_blocking(move || ask(&prompt)).await.ok().flatten()
+            let (ask, question) = (ask.clone(), format!("Passphrase of key {}: ", file.display()));
+            tokio::task::spawn_blocking(move || ask.secret(&question)).await.ok().flatten()
         }
         (None, None) => None,
     };

@@ -9,7 +9,7 @@ use stead_agent::wire::{Mode, Task};
 use stead_modules::outcome::Ending;
 
 use super::test_server::TestServer;
-use crate::session::{Contents, HostSession, Identity, Prompt, Secret, SessionError, SessionSettings, Target, Transport};
+use crate::session::{Contents, Echo, HostSession, Identity, Prompt, Secret, SessionError, SessionSettings, Target, Transport};
 
 const SH: &str = "/bin/sh";
 
@@ -212,7 +212,8 @@ async fn the_passphrase_of_a_key_is_asked_for_once_for_all_hosts() {
     assert!(message(controller.connect().await).contains("is encrypted"));
     let asked = Arc::new(AtomicUsize::new(0));
     let counter = Arc::clone(&asked);
-    controller.settings.ask = Some(Prompt(Arc::new(move |prompt: &str| {
+    controller.settings.ask = Some(Prompt(Arc::new(move |prompt: &str, echo| {
+        assert_eq!(echo, Echo::Hidden);
         assert!(prompt.contains("encrypted"), "{prompt}");
         counter.fetch_add(1, Ordering::SeqCst);
         Some(Secret::new("sesame"))
