@@ -25,3 +25,4 @@ pub mod services;
 pub mod source;
 pub mod storage;
 pub mod system;
+pub mod web;

@@ -48,11 +48,12 @@ impl Outcome {
         Self { ending, result, changes: Vec::new(), wanted: Vec::new(), warnings: Vec::new() }
     }
 
-    /// A failure as an outcome.
+    /// A failure as an outcome; what only an apply can tell is unknown rather than failed.
     pub fn failed(failure: Failure) -> Self {
+        let ending = if failure.unknown { Ending::Unknown } else { Ending::Failed };
         let mut result = failure.result;
         result.insert("msg".into(), Value::String(failure.message));
-        Self::new(Ending::Failed, result)
+        Self::new(ending, result)
     }
 }
 
@@ -64,12 +65,19 @@ pub struct Failure {
     pub message: String,
     /// Further result fields (`rc`, `stderr` ...).
     pub result: Map<String, Value>,
+    /// In a plan: it is no failure, but cannot be known before it is applied.
+    pub unknown: bool,
 }
 
 impl Failure {
     /// A failure with only a message.
     pub fn new(message: impl Into<String>) -> Self {
-        Self { message: message.into(), result: Map::new() }
+        Self { message: message.into(), result: Map::new(), unknown: false }
+    }
+
+    /// What cannot be known in a plan, and why.
+    pub fn unknown(message: impl Into<String>) -> Self {
+        Self { unknown: true, ..Self::new(message) }
     }
 
     /// A failure of an operation on a path.

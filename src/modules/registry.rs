@@ -191,6 +191,7 @@ static FAMILIES: &[&[Module]] = &[
     crate::source::MODULES,
     crate::storage::MODULES,
     crate::system::MODULES,
+    crate::web::MODULES,
 ];
 
 #[cfg(test)]

@@ -107,7 +107,7 @@ impl Command for AsyncStatus {
         let known = host.inspect().stat(&path)?.is_some();
         if !known {
             let result = about(Map::from_iter([("started".to_owned(), true.into()), ("finished".to_owned(), true.into())]));
-            return Err(Failure { message: "could not find job".into(), result });
+            return Err(Failure { result, ..Failure::new("could not find job") });
         }
         if args.mode == Mode::Cleanup {
             host.remove(&path)?;

@@ -93,7 +93,11 @@ pub(crate) fn timed(
             result.insert("rc".into(), 2.into());
             streams(&mut result, "", "");
             result.extend(failure.result);
-            return Outcome::failed(Failure { message: format!("Error executing command: {}", failure.message), result });
+            return Outcome::failed(Failure {
+                message: format!("Error executing command: {}", failure.message),
+                result,
+                unknown: failure.unknown,
+            });
         }
     };
     result.insert("start".into(), local_time(start).into());

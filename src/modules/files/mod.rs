@@ -15,6 +15,7 @@ pub mod find;
 pub mod htpasswd;
 pub(crate) mod ini;
 pub mod ini_file;
+pub mod known_hosts;
 pub mod lineinfile;
 pub mod mode;
 pub mod offer;
@@ -40,6 +41,7 @@ pub(crate) const MODULES: &[Module] = &[
     registry::query::<find::Find>("find", find::EXAMPLES),
     registry::resource::<htpasswd::Htpasswd>("htpasswd", htpasswd::EXAMPLES),
     registry::resource::<ini_file::IniFile>("ini_file", ini_file::EXAMPLES),
+    registry::resource::<known_hosts::KnownHosts>("known_hosts", known_hosts::EXAMPLES),
     registry::resource::<lineinfile::LineInFile>("lineinfile", lineinfile::EXAMPLES),
     registry::resource::<replace::Replace>("replace", replace::EXAMPLES),
     registry::query::<slurp::Slurp>("slurp", slurp::EXAMPLES),

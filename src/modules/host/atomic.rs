@@ -7,7 +7,7 @@
 
 use std::fs::File;
 use std::hash::{BuildHasher as _, Hasher as _};
-use std::io::{self, Write as _};
+use std::io::{self, Read, Write as _};
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::path::{Path, PathBuf};
 
@@ -30,6 +30,10 @@ pub(super) enum Input<'a> {
     Bytes(&'a [u8]),
     /// Another file.
     File(File),
+    /// What a stream gives.
+    Stream(&'a mut dyn Read),
+    /// The same for a file that is synced later, together with others.
+    Part(&'a mut dyn Read),
 }
 
 /// Where attributes come from that are not asked for.
@@ -156,6 +160,7 @@ pub(super) fn write(
         Err(Errno::NOENT) => None,
         Err(errno) => return Err(fail("look at", errno)),
     };
+    let is_part = matches!(input, Input::Part(_));
     let mut staged = stage(directory).map_err(|errno| fail("create a file beside", errno))?;
     fill(&mut staged.file, input).map_err(|error| Failure::at("write", path, error))?;
     let (model, model_path) = match inherit {
@@ -168,7 +173,9 @@ pub(super) fn write(
     if let (Inherit::Source(_), Some(model)) = (inherit, &model) {
         keep_times(&staged.file, model).map_err(|errno| fail("set the times of", errno))?;
     }
-    staged.file.sync_all().map_err(|error| Failure::at("write", path, error))?;
+    if !is_part {
+        staged.file.sync_all().map_err(|error| Failure::at("write", path, error))?;
+    }
     if let Some(validate) = validate {
         // A program that is open for writing cannot be run: keep the lock by a reading descriptor.
         release_writer(&mut staged);
@@ -176,6 +183,9 @@ pub(super) fn write(
     }
     rustix::fs::renameat(&directory.fd, &staged.name, &directory.fd, name).map_err(|errno| fail("replace", errno))?;
     staged.kept = true;
+    if is_part {
+        return Ok(());
+    }
     directory.sync().map_err(|errno| fail("sync the directory of", errno))
 }
 
@@ -218,6 +228,7 @@ fn fill(file: &mut File, input: Input<'_>) -> io::Result<()> {
     match input {
         Input::Bytes(bytes) => file.write_all(bytes),
         Input::File(mut from) => io::copy(&mut from, file).map(|_| ()),
+        Input::Stream(from) | Input::Part(from) => io::copy(from, file).map(|_| ()),
     }
 }
 

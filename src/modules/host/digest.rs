@@ -5,18 +5,24 @@ use sha2::Digest as _;
 use crate::change::hex;
 
 /// A digest that takes its content piece by piece.
-pub(super) enum Digester {
+pub enum Digester {
+    #[expect(missing_docs, reason = "named after its algorithm")]
     Md5(md5::Md5),
+    #[expect(missing_docs, reason = "named after its algorithm")]
     Sha1(sha1::Sha1),
+    #[expect(missing_docs, reason = "named after its algorithm")]
     Sha224(sha2::Sha224),
+    #[expect(missing_docs, reason = "named after its algorithm")]
     Sha256(sha2::Sha256),
+    #[expect(missing_docs, reason = "named after its algorithm")]
     Sha384(sha2::Sha384),
+    #[expect(missing_docs, reason = "named after its algorithm")]
     Sha512(sha2::Sha512),
 }
 
 impl Digester {
     /// `None` where there is no such algorithm.
-    pub(super) fn new(algorithm: &str) -> Option<Self> {
+    pub fn new(algorithm: &str) -> Option<Self> {
         Some(match algorithm {
             "md5" => Self::Md5(md5::Md5::new()),
             "sha1" => Self::Sha1(sha1::Sha1::new()),
@@ -29,7 +35,7 @@ impl Digester {
     }
 
     /// Takes the next piece.
-    pub(super) fn update(&mut self, bytes: &[u8]) {
+    pub fn update(&mut self, bytes: &[u8]) {
         match self {
             Self::Md5(digest) => digest.update(bytes),
             Self::Sha1(digest) => digest.update(bytes),
@@ -41,7 +47,7 @@ impl Digester {
     }
 
     /// The digest in lower-case hex.
-    pub(super) fn finish(self) -> String {
+    pub fn finish(self) -> String {
         match self {
             Self::Md5(digest) => hex(&digest.finalize()),
             Self::Sha1(digest) => hex(&digest.finalize()),

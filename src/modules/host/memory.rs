@@ -4,13 +4,14 @@
 //! from a script. Two copies can be compared, so that a test can show that nothing was touched.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use super::digest::digest_bytes;
 use super::paths::{Last, resolve};
 use super::{
     Attributes, CommandLine, Effect, FileKind, FileStat, FileWrite, Group, Host, Inspect, Output, Package, ServiceManager,
-    Source, Thing, Unit, User, default_file_mode,
+    Source, Stream, Thing, Unit, User, default_file_mode, http,
 };
 use crate::change::ResourceId;
 use crate::outcome::Failure;
@@ -38,6 +39,19 @@ pub struct Node {
     pub xattrs: BTreeMap<String, Vec<u8>>,
 }
 
+/// What a service answers to one kind of request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Service {
+    /// Method and address, e.g. `GET http://example.org/`.
+    pub request: String,
+    /// The status code.
+    pub status: u16,
+    /// Names and values.
+    pub headers: Vec<(String, String)>,
+    /// The content.
+    pub body: Vec<u8>,
+}
+
 /// A host in memory.
 #[derive(Debug, Clone, PartialEq)]
 pub struct MemoryHost {
@@ -61,6 +75,10 @@ pub struct MemoryHost {
     pub answers: Vec<(Vec<String>, Output)>,
     /// Commands that were run for their effect.
     pub ran: Vec<CommandLine>,
+    /// Answers of services: method and address, status, headers, content.
+    pub services: Vec<Service>,
+    /// Requests that were sent.
+    pub sent: Vec<http::Request>,
     /// Variables of the environment.
     pub environment: BTreeMap<String, String>,
     /// The service manager.
@@ -86,6 +104,8 @@ impl Default for MemoryHost {
             blobs: BTreeMap::new(),
             answers: Vec::new(),
             ran: Vec::new(),
+            services: Vec::new(),
+            sent: Vec::new(),
             environment: BTreeMap::from([
                 ("HOME".to_owned(), "/root".to_owned()),
                 ("PATH".to_owned(), "/usr/sbin:/usr/bin:/sbin:/bin".to_owned()),
@@ -186,6 +206,13 @@ impl MemoryHost {
     pub fn answer(&mut self, argv: &[&str], rc: i32, stdout: &str) {
         let output = Output { rc, stdout: stdout.into(), stderr: Vec::new() };
         self.answers.push((argv.iter().map(|&word| word.to_owned()).collect(), output));
+    }
+
+    /// Scripts the answer of a service to a request, e.g. `GET http://example.org/`. Of several for one
+    /// request the first that was not given yet is used, the last one again and again.
+    pub fn serve(&mut self, request: &str, status: u16, headers: &[(&str, &str)], body: impl Into<Vec<u8>>) {
+        let headers = headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        self.services.push(Service { request: request.into(), status, headers, body: body.into() });
     }
 
     /// The content of a file as text; `None` where there is none.
@@ -386,6 +413,14 @@ impl Inspect for MemoryHost {
         Ok(node.content.clone())
     }
 
+    fn open(&self, path: &Path) -> Result<Box<dyn Stream>, Failure> {
+        Ok(Box::new(std::io::Cursor::new(self.file(path)?.content.clone())))
+    }
+
+    fn filter(&self, command: &CommandLine, _: Box<dyn Stream>) -> Result<Box<dyn Read>, Failure> {
+        Ok(Box::new(std::io::Cursor::new(self.query(command)?.stdout)))
+    }
+
     fn digest(&self, path: &Path, algorithm: &str) -> Result<String, Failure> {
         digest_bytes(&self.file(path)?.content, algorithm).ok_or_else(|| super::no_algorithm(algorithm))
     }
@@ -494,6 +529,12 @@ impl Host for MemoryHost {
         let content = match source {
             Source::Offered { sha256, .. } => self.blob(sha256)?,
             Source::File(path) => self.read(path, u64::MAX)?,
+            Source::Stream(stream) | Source::Part(stream) => {
+                let mut content = Vec::new();
+                stream.borrow_mut().read_to_end(&mut content).map_err(|error| Failure::at("write", file.path, error))?;
+                content
+            }
+            Source::Unknown(reason) => return Err(Failure::at("write", file.path, reason)),
         };
         self.put(file, content)
     }
@@ -570,6 +611,21 @@ impl Host for MemoryHost {
             effects.iter().try_for_each(|effect| self.apply(effect))?;
         }
         Ok(output)
+    }
+
+    fn send(&mut self, request: &http::Request) -> Result<http::Reply, Failure> {
+        let wanted = format!("{} {}", request.method, request.url);
+        let before = self.sent.iter().filter(|sent| format!("{} {}", sent.method, sent.url) == wanted).count();
+        self.sent.push(request.clone());
+        let fitting: Vec<&Service> = self.services.iter().filter(|service| service.request == wanted).collect();
+        let service =
+            fitting.get(before).or(fitting.last()).ok_or_else(|| Failure::new(format!("no service answers `{wanted}`")))?;
+        let headers: Vec<(&str, &str)> = service.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        Ok(http::Reply::new(service.status, &headers, service.body.clone()))
+    }
+
+    fn sync(&mut self, _: &Path) -> Result<(), Failure> {
+        Ok(())
     }
 
     fn inspect(&self) -> &dyn Inspect {

@@ -4,7 +4,9 @@
 //! would have done, over what is there) and [`memory`] (tests). Nothing outside this folder calls
 //! `std::fs` or `std::process`.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::io::{Read, Seek};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -17,6 +19,7 @@ mod accounts;
 mod atomic;
 mod digest;
 mod dpkg;
+pub mod http;
 pub mod memory;
 pub mod overlay;
 mod paths;
@@ -26,7 +29,7 @@ mod terminal;
 mod units;
 mod words;
 
-pub use digest::digest_bytes;
+pub use digest::{Digester, digest_bytes};
 pub use words::split_command;
 
 /// What kind of thing a path is.
@@ -318,7 +321,7 @@ pub struct FileWrite<'a> {
 }
 
 /// Content that is not in memory, for [`Host::write_from`].
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub enum Source<'a> {
     /// Content that the controller offered by digest.
     Offered {
@@ -329,7 +332,30 @@ pub enum Source<'a> {
     },
     /// A regular file on the host (symbolic links are followed).
     File(&'a Path),
+    /// What a stream gives until its end.
+    Stream(&'a RefCell<dyn Read + 'a>),
+    /// Like `Stream`, for one of many files that are synced together by [`Host::sync`] afterwards.
+    Part(&'a RefCell<dyn Read + 'a>),
+    /// What only an apply can tell, and why: an overlay remembers that something is there.
+    Unknown(&'a str),
 }
+
+impl std::fmt::Debug for Source<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Offered { sha256, size } => f.debug_struct("Offered").field("sha256", sha256).field("size", size).finish(),
+            Self::File(path) => f.debug_tuple("File").field(path).finish(),
+            Self::Stream(_) => f.write_str("Stream"),
+            Self::Part(_) => f.write_str("Part"),
+            Self::Unknown(reason) => f.debug_tuple("Unknown").field(reason).finish(),
+        }
+    }
+}
+
+/// Content that can be read piece by piece, at any place.
+pub trait Stream: Read + Seek + Send {}
+
+impl<T: Read + Seek + Send> Stream for T {}
 
 /// Looks at the machine. Every method is bounded and touches nothing.
 pub trait Inspect {
@@ -337,6 +363,11 @@ pub trait Inspect {
     fn stat(&self, path: &Path) -> Result<Option<FileStat>, Failure>;
     /// The whole content of a regular file (symbolic links are followed), at most `limit` bytes.
     fn read(&self, path: &Path, limit: u64) -> Result<Vec<u8>, Failure>;
+    /// A regular file for reading piece by piece (symbolic links are followed).
+    fn open(&self, path: &Path) -> Result<Box<dyn Stream>, Failure>;
+    /// What a command that only looks makes of its input, as it comes; a command that fails ends the
+    /// stream with an error. For what is too large for [`Inspect::query`].
+    fn filter(&self, command: &CommandLine, input: Box<dyn Stream>) -> Result<Box<dyn Read>, Failure>;
     /// Digest of a file's content: lower-case hex. `algorithm`: md5, sha1, sha224, sha256, sha384, sha512.
     fn digest(&self, path: &Path, algorithm: &str) -> Result<String, Failure>;
     /// Names in a directory, sorted.
@@ -440,6 +471,10 @@ pub trait Host: Inspect {
         let _ = dialogue;
         self.act(command, effects)
     }
+    /// Sends a request from the host to a service elsewhere. An overlay never does.
+    fn send(&mut self, request: &http::Request) -> Result<http::Reply, Failure>;
+    /// Makes sure that everything written beneath this path will still be there after a power cut.
+    fn sync(&mut self, path: &Path) -> Result<(), Failure>;
     /// This host as one that only looks.
     fn inspect(&self) -> &dyn Inspect;
 }

@@ -3,6 +3,7 @@
 //! Every write is recorded and every later look sees it; nothing below is ever touched.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::{Cursor, Read};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
@@ -10,7 +11,7 @@ use super::digest::digest_bytes;
 use super::paths::{Last, resolve};
 use super::{
     Attributes, CommandLine, Effect, FileKind, FileStat, FileWrite, Group, Host, Inspect, Output, Package, ServiceManager,
-    Source, Thing, Unit, User, access_by_mode, default_file_mode, no_algorithm, too_large,
+    Source, Stream, Thing, Unit, User, access_by_mode, default_file_mode, http, no_algorithm, too_large,
 };
 use crate::change::ResourceId;
 use crate::outcome::Failure;
@@ -26,6 +27,8 @@ enum Body {
     Below(PathBuf),
     /// With the controller, by digest.
     Offered(String),
+    /// Nowhere yet: why it cannot be known.
+    Unknown(String),
 }
 
 /// What a plan says about one path.
@@ -50,6 +53,8 @@ pub struct Overlay<B: Inspect> {
     next_inode: u64,
 }
 
+/// Largest content (bytes) of one file that a plan keeps.
+const LARGEST_RECORDED: u64 = 4 << 20;
 /// Inode numbers of recorded files start here, out of the way of real ones.
 const FIRST_INODE: u64 = 1 << 62;
 
@@ -143,7 +148,7 @@ impl<B: Inspect> Overlay<B> {
     }
 
     /// A file for reading.
-    fn open(&self, path: &Path) -> Result<(FileStat, Body), Failure> {
+    fn open_body(&self, path: &Path) -> Result<(FileStat, Body), Failure> {
         match self.body(&self.find(path, Last::Follow)?)? {
             None => Err(Failure::at("read", path, "No such file or directory")),
             Some((stat, _)) if stat.kind == FileKind::Directory => Err(Failure::at("read", path, "Is a directory")),
@@ -274,7 +279,7 @@ impl<B: Inspect> Inspect for Overlay<B> {
     }
 
     fn read(&self, path: &Path, limit: u64) -> Result<Vec<u8>, Failure> {
-        let (stat, body) = self.open(path)?;
+        let (stat, body) = self.open_body(path)?;
         if stat.size > limit {
             return Err(too_large(path, stat.size, limit));
         }
@@ -283,16 +288,32 @@ impl<B: Inspect> Inspect for Overlay<B> {
             Body::Bytes(bytes) => Ok(bytes.to_vec()),
             Body::Below(below) => self.below.read(&below, limit),
             Body::Offered(sha256) => self.below.blob(&sha256),
+            Body::Unknown(reason) => Err(Failure::unknown(reason)),
         }
     }
 
+    fn open(&self, path: &Path) -> Result<Box<dyn Stream>, Failure> {
+        match self.open_body(path)?.1 {
+            Body::None => Err(Failure::at("read", path, "Is not a regular file")),
+            Body::Bytes(bytes) => Ok(Box::new(Cursor::new(bytes.to_vec()))),
+            Body::Below(below) => self.below.open(&below),
+            Body::Offered(sha256) => Ok(Box::new(Cursor::new(self.below.blob(&sha256)?))),
+            Body::Unknown(reason) => Err(Failure::unknown(reason)),
+        }
+    }
+
+    fn filter(&self, command: &CommandLine, input: Box<dyn Stream>) -> Result<Box<dyn Read>, Failure> {
+        self.below.filter(command, input)
+    }
+
     fn digest(&self, path: &Path, algorithm: &str) -> Result<String, Failure> {
-        let bytes = match self.open(path)?.1 {
+        let bytes = match self.open_body(path)?.1 {
             Body::None => return Err(Failure::at("read", path, "Is not a regular file")),
             Body::Below(below) => return self.below.digest(&below, algorithm),
             Body::Offered(sha256) if algorithm == "sha256" => return Ok(sha256),
             Body::Offered(sha256) => self.below.blob(&sha256)?.into(),
             Body::Bytes(bytes) => bytes,
+            Body::Unknown(reason) => return Err(Failure::unknown(reason)),
         };
         digest_bytes(&bytes, algorithm).ok_or_else(|| no_algorithm(algorithm))
     }
@@ -436,9 +457,23 @@ impl<B: Inspect> Host for Overlay<B> {
         match source {
             Source::Offered { sha256, size } => self.put(file, Body::Offered((*sha256).to_owned()), *size),
             Source::File(path) => {
-                let (stat, body) = self.open(path)?;
+                let (stat, body) = self.open_body(path)?;
                 self.put(file, body, stat.size)
             }
+            Source::Stream(stream) | Source::Part(stream) => {
+                let mut bytes = Vec::new();
+                let mut stream = stream.borrow_mut();
+                let read = (&mut *stream).take(LARGEST_RECORDED).read_to_end(&mut bytes);
+                let mut size = read.map_err(|error| Failure::at("write", file.path, error))? as u64;
+                if size < LARGEST_RECORDED {
+                    return self.put(file, Body::Bytes(bytes.into()), size);
+                }
+                // A plan has no room for it: what is known is that it is there, and how large.
+                size +=
+                    std::io::copy(&mut *stream, &mut std::io::sink()).map_err(|error| Failure::at("write", file.path, error))?;
+                self.put(file, Body::Unknown(format!("the content of `{}` is too large for a plan", file.path.display())), size)
+            }
+            Source::Unknown(reason) => self.put(file, Body::Unknown((*reason).to_owned()), 0),
         }
     }
 
@@ -504,7 +539,7 @@ impl<B: Inspect> Host for Overlay<B> {
 
     fn copy(&mut self, from: &Path, to: &Path) -> Result<(), Failure> {
         let source = self.find(from, Last::Follow)?;
-        let (mut stat, body) = self.open(from)?;
+        let (mut stat, body) = self.open_body(from)?;
         let xattrs = self.xattrs(&source);
         let place = self.place("copy to", to)?;
         self.next_inode += 1;
@@ -516,6 +551,14 @@ impl<B: Inspect> Host for Overlay<B> {
     fn act(&mut self, _command: &CommandLine, effects: &[Effect]) -> Result<Output, Failure> {
         effects.iter().try_for_each(|effect| self.record(effect))?;
         Ok(Output::default())
+    }
+
+    fn send(&mut self, request: &http::Request) -> Result<http::Reply, Failure> {
+        Err(Failure::unknown(format!("what `{}` answers is known only when it is applied", http::without_secret(&request.url))))
+    }
+
+    fn sync(&mut self, _: &Path) -> Result<(), Failure> {
+        Ok(())
     }
 
     fn inspect(&self) -> &dyn Inspect {

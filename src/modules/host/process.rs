@@ -83,6 +83,63 @@ pub(super) fn run(
     Ok(Output { rc: rc(status), stdout: stdout.finish(), stderr: stderr.finish() })
 }
 
+/// Starts a command that turns an input into an output, and gives the output as it comes.
+pub(super) fn filter(
+    command: &CommandLine,
+    environment: &std::collections::BTreeMap<String, String>,
+    path: &str,
+    mut input: Box<dyn super::Stream>,
+) -> Result<Filter, Failure> {
+    let program = command.argv.first().ok_or_else(|| Failure::new("cannot run an empty command"))?;
+    let missing = |error: &dyn std::fmt::Display| Failure::new(format!("cannot run `{program}`: {error}")).with("rc", 2);
+    let found = look_up(program, path).ok_or_else(|| missing(&"No such file or directory"))?;
+    let mut child = Command::new(found)
+        .args(&command.argv[1..])
+        .envs(environment)
+        .envs(&command.environment)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .process_group(0)
+        .spawn()
+        .map_err(|error| missing(&error))?;
+    let mut stdin = child.stdin.take().expect("its input is a pipe");
+    // A command that has enough closes the pipe; that is no failure of ours.
+    std::thread::spawn(move || {
+        let _ = io::copy(&mut input, &mut stdin);
+    });
+    Ok(Filter { program: program.clone(), child })
+}
+
+/// The output of a command that runs beside.
+pub(super) struct Filter {
+    program: String,
+    child: Child,
+}
+
+impl Read for Filter {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let stdout = self.child.stdout.as_mut().expect("its output is a pipe");
+        let count = stdout.read(buffer)?;
+        if count == 0 && !buffer.is_empty() {
+            let status = self.child.wait()?;
+            if !status.success() {
+                return Err(io::Error::other(format!("`{}` failed with {}", self.program, rc(status))));
+            }
+        }
+        Ok(count)
+    }
+}
+
+impl Drop for Filter {
+    fn drop(&mut self) {
+        if matches!(self.child.try_wait(), Ok(None)) {
+            let _ = self.child.kill();
+            let _ = self.child.wait();
+        }
+    }
+}
+
 /// Exit status as Ansible has it: a signal is its negative number.
 pub(super) fn rc(status: ExitStatus) -> i32 {
     status.code().unwrap_or_else(|| status.signal().map_or(-1, |signal| -signal))

@@ -21,8 +21,8 @@ use super::atomic::{self, Directory, Inherit, Input};
 use super::digest::Digester;
 use super::{
     Attributes, CommandLine, Dialogue, Effect, FileKind, FileStat, FileWrite, Group, Host, Inspect, Output, Package,
-    ServiceManager, Source, Unit, User, accounts, default_file_mode, dpkg, no_algorithm, no_unit, process, terminal, too_large,
-    unit_name, units,
+    ServiceManager, Source, Stream, Unit, User, accounts, default_file_mode, dpkg, http, no_algorithm, no_unit, process,
+    terminal, too_large, unit_name, units,
 };
 use crate::outcome::Failure;
 
@@ -328,6 +328,15 @@ impl Inspect for RealHost {
         read_limited(path, limit).map_err(|error| Failure::at("read", path, error))
     }
 
+    fn open(&self, path: &Path) -> Result<Box<dyn Stream>, Failure> {
+        Ok(Box::new(open_file(path).map_err(|error| Failure::at("read", path, error))?))
+    }
+
+    fn filter(&self, command: &CommandLine, input: Box<dyn Stream>) -> Result<Box<dyn io::Read>, Failure> {
+        let path = self.env("PATH").unwrap_or_default();
+        Ok(Box::new(process::filter(command, &self.environment, &path, input)?))
+    }
+
     fn digest(&self, path: &Path, algorithm: &str) -> Result<String, Failure> {
         let mut digester = Digester::new(algorithm).ok_or_else(|| no_algorithm(algorithm))?;
         let mut buffer = vec![0; 128 << 10];
@@ -477,6 +486,9 @@ impl Host for RealHost {
                 let from = open_file(path).map_err(|error| Failure::at("read", path, error))?;
                 self.put(file, Input::File(from))
             }
+            Source::Stream(stream) => self.put(file, Input::Stream(&mut *stream.borrow_mut())),
+            Source::Part(stream) => self.put(file, Input::Part(&mut *stream.borrow_mut())),
+            Source::Unknown(reason) => Err(Failure::at("write", file.path, reason)),
         }
     }
 
@@ -553,6 +565,15 @@ impl Host for RealHost {
         self.getent.borrow_mut().clear();
         let (environment, path, deadline) = self.surroundings(command, None);
         terminal::converse(command, &environment, &path, deadline, dialogue)
+    }
+
+    fn send(&mut self, request: &http::Request) -> Result<http::Reply, Failure> {
+        crate::web::client::send(request, self)
+    }
+
+    fn sync(&mut self, path: &Path) -> Result<(), Failure> {
+        let directory = File::open(path).map_err(|error| Failure::at("sync", path, error))?;
+        rustix::fs::syncfs(&directory).map_err(|errno| Failure::at("sync", path, errno))
     }
 
     fn inspect(&self) -> &dyn Inspect {

@@ -79,6 +79,7 @@ fn fixture() -> MemoryHost {
     crate::source::fixture::add(&mut host);
     crate::system::fixture::add(&mut host);
     crate::databases::fixture::answers(&mut host);
+    crate::web::fixture::add(&mut host);
     // Written some time before the task begins.
     host.nodes.values_mut().for_each(|node| (node.atime, node.mtime) = (host.clock - 86_400.0, host.clock - 86_400.0));
     host.offer("hello");
