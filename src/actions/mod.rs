@@ -34,6 +34,7 @@ pub mod pause;
 pub mod raw;
 pub mod reboot;
 pub mod script;
+pub mod sent;
 pub mod set_fact;
 pub mod template;
 pub mod wait_for_connection;
@@ -303,25 +304,26 @@ fn digest(path: &Path) -> std::io::Result<String> {
 
 /// Whether the controller does this module itself.
 pub fn is_action(module: &str) -> bool {
-    matches!(
-        module,
-        "add_host"
-            | "assert"
-            | "copy"
-            | "debug"
-            | "fail"
-            | "fetch"
-            | "group_by"
-            | "include_vars"
-            | "pause"
-            | "raw"
-            | "reboot"
-            | "script"
-            | "set_fact"
-            | "template"
-            | "validate_argument_spec"
-            | "wait_for_connection"
-    )
+    sent::MODULES.contains(&module)
+        || matches!(
+            module,
+            "add_host"
+                | "assert"
+                | "copy"
+                | "debug"
+                | "fail"
+                | "fetch"
+                | "group_by"
+                | "include_vars"
+                | "pause"
+                | "raw"
+                | "reboot"
+                | "script"
+                | "set_fact"
+                | "template"
+                | "validate_argument_spec"
+                | "wait_for_connection"
+        )
 }
 
 /// Runs the action of this module.
@@ -343,6 +345,7 @@ pub async fn run(module: &str, context: &ActionContext<'_>) -> Result<Done, Acti
         "template" => template::run(context).await,
         "validate_argument_spec" => argument_spec::run(context),
         "wait_for_connection" => wait_for_connection::run(context).await,
+        sent if sent::MODULES.contains(&sent) => sent::run(sent, context).await,
         other => unreachable!("`{other}` is not an action; `is_action` said it was"),
     }
 }

@@ -18,6 +18,13 @@ pub trait Resource {
     /// Everything that `want` and `write` need to know about the host.
     type State: State;
 
+    /// Decides without looking at the state whether there is anything to do (`creates`): the outcome if
+    /// not (usually skipped), `None` if there may be.
+    fn guard(args: &Self::Args, host: &dyn Inspect) -> Result<Option<Outcome>, Failure> {
+        let _ = (args, host);
+        Ok(None)
+    }
+
     /// What is done before the state is read, because it decides what there is to see (refreshing
     /// package lists, reloading unit files).
     fn prepare(args: &Self::Args, host: &mut dyn Host) -> Result<Prepared, Failure> {
@@ -123,6 +130,9 @@ impl Written {
 ///
 /// On an overlay host this is a plan, on a real host an apply; it is the same code.
 pub fn converge<R: Resource>(args: &R::Args, host: &mut dyn Host) -> Result<Outcome, Failure> {
+    if let Some(outcome) = R::guard(args, host.inspect())? {
+        return Ok(outcome);
+    }
     let mut prepared = R::prepare(args, host)?;
     let now = R::read(args, host)?;
     let want = R::want(args, &now)?;

@@ -138,7 +138,7 @@ impl Checker<'_> {
     /// The file of the project that a task sends or reads.
     fn file(&mut self, task: &Task, playbook: &Path) {
         let (folder, options): (&str, &[&str]) = match &*task.action.module {
-            "copy" if task.action.option("remote_src").is_none() && task.action.option("decrypt").is_none() => {
+            "copy" | "unarchive" if task.action.option("remote_src").is_none() && task.action.option("decrypt").is_none() => {
                 ("files", &["src"])
             }
             "template" => ("templates", &["src"]),

@@ -597,7 +597,8 @@ impl TaskRun {
         };
         let seconds = self.number(self.task.keywords.timeout.as_ref(), scope).filter(|seconds| *seconds > 0.0);
         let job = self.number(self.task.r#async.as_ref(), scope).filter(|seconds| *seconds > 0.0 && !plan);
-        if job.is_some() && (actions::is_action(module) || self.task.action.foreign.is_some()) {
+        let needs_controller = actions::is_action(module) && !actions::sent::needs_nothing(module, &context.options);
+        if job.is_some() && (needs_controller || self.task.action.foreign.is_some()) {
             return Ok(Done::failed(format!("`{}` cannot be run with `async`", self.task.action.written)));
         }
         if CONTROLLER_ONLY.contains(&module) {

@@ -118,7 +118,9 @@ fn folder(task: &Task) -> Option<&'static str> {
     }
     match &*task.action.module {
         "template" => Some("templates"),
-        "copy" if task.action.option("remote_src").is_none() => Some("files"),
+        "copy" | "patch" | "unarchive" if ["remote_src", "copy"].iter().all(|name| task.action.option(name).is_none()) => {
+            Some("files")
+        }
         _ => None,
     }
 }

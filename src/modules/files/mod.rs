@@ -19,6 +19,7 @@ pub mod known_hosts;
 pub mod lineinfile;
 pub mod mode;
 pub mod offer;
+pub(crate) mod packed;
 pub(crate) mod paths;
 pub(crate) mod pattern;
 pub mod replace;
@@ -29,6 +30,7 @@ pub mod tempfile;
 pub mod template;
 pub(crate) mod times;
 pub mod tree;
+pub mod unarchive;
 
 /// The modules of this family.
 pub(crate) const MODULES: &[Module] = &[
@@ -48,4 +50,5 @@ pub(crate) const MODULES: &[Module] = &[
     registry::query::<stat::Stat>("stat", stat::EXAMPLES),
     registry::command::<tempfile::TemporaryFile>("tempfile", tempfile::EXAMPLES),
     registry::resource::<template::Template>("template", template::EXAMPLES),
+    registry::resource::<unarchive::Unarchive>("unarchive", unarchive::EXAMPLES),
 ];

@@ -7,7 +7,7 @@ use std::io::{Cursor, Read};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
-use super::digest::digest_bytes;
+use super::digest::{Digester, digest_bytes};
 use super::paths::{Last, resolve};
 use super::{
     Attributes, CommandLine, Effect, FileKind, FileStat, FileWrite, Group, Host, Inspect, Output, Package, ServiceManager,
@@ -29,6 +29,8 @@ enum Body {
     Offered(String),
     /// Nowhere yet: why it cannot be known.
     Unknown(String),
+    /// Not kept, for its size; its SHA-256 is known.
+    Digest(String, String),
 }
 
 /// What a plan says about one path.
@@ -51,10 +53,14 @@ pub struct Overlay<B: Inspect> {
     units: BTreeMap<String, Unit>,
     things: BTreeMap<ResourceId, Thing>,
     next_inode: u64,
+    /// Bytes of content from streams that are kept.
+    kept: u64,
 }
 
 /// Largest content (bytes) of one file that a plan keeps.
 const LARGEST_RECORDED: u64 = 4 << 20;
+/// Most content from streams (bytes) that a plan keeps.
+const MOST_RECORDED: u64 = 32 << 20;
 /// Inode numbers of recorded files start here, out of the way of real ones.
 const FIRST_INODE: u64 = 1 << 62;
 
@@ -70,6 +76,7 @@ impl<B: Inspect> Overlay<B> {
             units: BTreeMap::new(),
             things: BTreeMap::new(),
             next_inode: FIRST_INODE,
+            kept: 0,
         }
     }
 
@@ -187,6 +194,30 @@ impl<B: Inspect> Overlay<B> {
         Ok(())
     }
 
+    /// Content from a stream, kept as long as there is room; of what is too large only length and digest.
+    fn record_stream(&mut self, path: &Path, stream: &mut dyn Read) -> Result<(Body, u64), Failure> {
+        let broken = |error| Failure::at("write", path, error);
+        let room = LARGEST_RECORDED.min(MOST_RECORDED - self.kept);
+        let mut bytes = Vec::new();
+        let mut size = (&mut *stream).take(room).read_to_end(&mut bytes).map_err(broken)? as u64;
+        if size < room {
+            self.kept += size;
+            return Ok((Body::Bytes(bytes.into()), size));
+        }
+        let mut digester = Digester::new("sha256").expect("it is a known algorithm");
+        digester.update(&bytes);
+        bytes.resize(64 << 10, 0);
+        loop {
+            let count = stream.read(&mut bytes).map_err(broken)?;
+            if count == 0 {
+                let reason = format!("the content of `{}` is too large for a plan", path.display());
+                return Ok((Body::Digest(digester.finish(), reason), size));
+            }
+            digester.update(&bytes[..count]);
+            size += count as u64;
+        }
+    }
+
     /// Adds and removes the memberships of an account.
     fn set_memberships(&mut self, name: &str, groups: &[String]) -> Result<(), Failure> {
         let before = self.user(name)?.map(|user| user.groups).unwrap_or_default();
@@ -288,7 +319,7 @@ impl<B: Inspect> Inspect for Overlay<B> {
             Body::Bytes(bytes) => Ok(bytes.to_vec()),
             Body::Below(below) => self.below.read(&below, limit),
             Body::Offered(sha256) => self.below.blob(&sha256),
-            Body::Unknown(reason) => Err(Failure::unknown(reason)),
+            Body::Unknown(reason) | Body::Digest(_, reason) => Err(Failure::unknown(reason)),
         }
     }
 
@@ -298,7 +329,7 @@ impl<B: Inspect> Inspect for Overlay<B> {
             Body::Bytes(bytes) => Ok(Box::new(Cursor::new(bytes.to_vec()))),
             Body::Below(below) => self.below.open(&below),
             Body::Offered(sha256) => Ok(Box::new(Cursor::new(self.below.blob(&sha256)?))),
-            Body::Unknown(reason) => Err(Failure::unknown(reason)),
+            Body::Unknown(reason) | Body::Digest(_, reason) => Err(Failure::unknown(reason)),
         }
     }
 
@@ -310,10 +341,10 @@ impl<B: Inspect> Inspect for Overlay<B> {
         let bytes = match self.open_body(path)?.1 {
             Body::None => return Err(Failure::at("read", path, "Is not a regular file")),
             Body::Below(below) => return self.below.digest(&below, algorithm),
-            Body::Offered(sha256) if algorithm == "sha256" => return Ok(sha256),
+            Body::Offered(sha256) | Body::Digest(sha256, _) if algorithm == "sha256" => return Ok(sha256),
             Body::Offered(sha256) => self.below.blob(&sha256)?.into(),
             Body::Bytes(bytes) => bytes,
-            Body::Unknown(reason) => return Err(Failure::unknown(reason)),
+            Body::Unknown(reason) | Body::Digest(_, reason) => return Err(Failure::unknown(reason)),
         };
         digest_bytes(&bytes, algorithm).ok_or_else(|| no_algorithm(algorithm))
     }
@@ -461,17 +492,8 @@ impl<B: Inspect> Host for Overlay<B> {
                 self.put(file, body, stat.size)
             }
             Source::Stream(stream) | Source::Part(stream) => {
-                let mut bytes = Vec::new();
-                let mut stream = stream.borrow_mut();
-                let read = (&mut *stream).take(LARGEST_RECORDED).read_to_end(&mut bytes);
-                let mut size = read.map_err(|error| Failure::at("write", file.path, error))? as u64;
-                if size < LARGEST_RECORDED {
-                    return self.put(file, Body::Bytes(bytes.into()), size);
-                }
-                // A plan has no room for it: what is known is that it is there, and how large.
-                size +=
-                    std::io::copy(&mut *stream, &mut std::io::sink()).map_err(|error| Failure::at("write", file.path, error))?;
-                self.put(file, Body::Unknown(format!("the content of `{}` is too large for a plan", file.path.display())), size)
+                let (body, size) = self.record_stream(file.path, &mut *stream.borrow_mut())?;
+                self.put(file, body, size)
             }
             Source::Unknown(reason) => self.put(file, Body::Unknown((*reason).to_owned()), 0),
         }
@@ -636,6 +658,20 @@ mod tests {
         assert!(host.read(Path::new("/etc/big"), 99).is_err());
         host.below_mut().offer("big");
         assert_eq!(host.read(Path::new("/etc/big"), 99).unwrap(), b"big");
+    }
+
+    #[test]
+    fn of_streams_that_are_too_large_the_digest_is_known() {
+        let mut host = overlay();
+        for (length, known) in [(3_u64, true), (LARGEST_RECORDED + 1, false)] {
+            let content = std::cell::RefCell::new(std::io::repeat(b'x').take(length));
+            let file = FileWrite { path: Path::new("/etc/s"), content: b"", attributes: Attributes::default(), validate: None };
+            host.write_from(&Source::Stream(&content), &file).unwrap();
+            let bytes = vec![b'x'; usize::try_from(length).unwrap()];
+            assert_eq!(host.digest(Path::new("/etc/s"), "sha256").unwrap(), crate::change::sha256(&bytes));
+            assert_eq!(host.read(Path::new("/etc/s"), u64::MAX).is_ok(), known);
+        }
+        assert!(host.read(Path::new("/etc/s"), u64::MAX).unwrap_err().unknown);
     }
 
     #[test]

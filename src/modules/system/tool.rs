@@ -1,9 +1,10 @@
 //! A program that a module drives, and the package that brings it.
 
+use std::io::Read;
 use std::path::Path;
 
 use crate::commands::process::failed;
-use crate::host::{CommandLine, Effect, Host, Inspect, Output};
+use crate::host::{CommandLine, Effect, Host, Inspect, Output, Stream};
 use crate::outcome::Failure;
 
 /// A program by name, and the package that has it.
@@ -70,6 +71,21 @@ impl Tool {
     pub(crate) fn run(self, line: &CommandLine, effects: &[Effect], host: &mut dyn Host) -> Result<Output, Failure> {
         let output = host.act(line, effects).map_err(|failure| self.missing(failure))?;
         if output.rc == 0 { Ok(output) } else { Err(failed(line, &output)) }
+    }
+
+    /// What it makes of an input, as it comes; for what is too large to be held.
+    pub(crate) fn filter<S: Into<String>>(
+        self,
+        words: impl IntoIterator<Item = S>,
+        input: Box<dyn Stream>,
+        host: &dyn Inspect,
+    ) -> Result<Box<dyn Read>, Failure> {
+        host.filter(&self.line(words), input).map_err(|failure| {
+            if self.is_planned(host) {
+                return Failure::unknown(format!("`{}` is not installed yet", self.program));
+            }
+            self.missing(failure)
+        })
     }
 
     /// Whether a plan would install it.

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::args::{Arg, shown};
 use crate::commands::words::expand_path;
-use crate::files::offer::Text;
+use crate::files::offer::{Offer, Text};
 use crate::files::tempfile::random_word;
 use crate::host::Inspect;
 use crate::outcome::Failure;
@@ -93,6 +93,8 @@ pub(super) fn multipart(body: &Value, host: &dyn Inspect) -> Result<Encoded, Fai
 fn multipart_with(body: &Value, boundary: &str, host: &dyn Inspect) -> Result<Encoded, Failure> {
     let fields = body.as_object().ok_or_else(|| Failure::new("failed to parse body as form-multipart: body is not a mapping"))?;
     let mut done: Vec<u8> = Vec::new();
+    let mut fields: Vec<(&String, &Value)> = fields.iter().collect();
+    fields.sort_by_key(|(name, _)| *name);
     for (name, field) in fields {
         done.extend(format!("--{boundary}\r\n").bytes());
         done.extend(part(name, field, host)?);
@@ -112,22 +114,24 @@ fn part(name: &str, field: &Value, host: &dyn Inspect) -> Result<Vec<u8>, Failur
     };
     let given = |key: &str| map.get(key).filter(|value| !value.is_null()).map(text).transpose();
     let file = given("filename")?;
-    let content = match (given("content")?, &file) {
-        (Some(content), _) => content.into_bytes(),
-        (None, Some(file)) => host.read(&expand_path(Path::new(file), host), LARGEST)?,
+    let kind = given("mime_type")?.unwrap_or_else(|| mime_type(file.as_deref()).into());
+    let (content, encoding) = match (given("content")?, &file) {
+        (Some(content), _) => (content.into_bytes(), None),
+        (None, Some(file)) => {
+            let bytes = match map.get("stead_source") {
+                Some(offered) => host.blob(&Offer::parse(offered).map_err(Failure::new)?.sha256)?,
+                None => host.read(&expand_path(Path::new(file), host), LARGEST)?,
+            };
+            let (bytes, encoding) = encoded(bytes, given("multipart_encoding")?.as_deref())?;
+            (bytes, Some(encoding))
+        }
         (None, None) => return Err(Failure::new("at least one of filename or content must be provided")),
     };
-    let kind = given("mime_type")?.unwrap_or_else(|| mime_type(file.as_deref()).into());
-    let mut head = format!("Content-Type: {}\r\n", plain(&kind));
-    let content = match given("multipart_encoding")?.as_deref() {
-        // Files without content of their own are sent in letters, as Python sends them.
-        Some("base64") => {
-            head.push_str("Content-Transfer-Encoding: base64\r\n");
-            base64::engine::general_purpose::STANDARD.encode(&content).into_bytes()
-        }
-        None | Some("7or8bit") => content,
-        Some(other) => return Err(Failure::new(format!("`multipart_encoding`: `{other}` is neither `base64` nor `7or8bit`"))),
-    };
+    let mut head = String::new();
+    if let Some(encoding) = encoding {
+        head.push_str(&format!("Content-Transfer-Encoding: {encoding}\r\n"));
+    }
+    head.push_str(&format!("Content-Type: {}\r\n", plain(&kind)));
     head.push_str(&format!("Content-Disposition: form-data; name=\"{}\"", plain(name)));
     if let Some(file) = &file {
         head.push_str(&format!("; filename=\"{}\"", plain(file.rsplit('/').next().unwrap_or(file))));
@@ -136,6 +140,23 @@ fn part(name: &str, field: &Value, host: &dyn Inspect) -> Result<Vec<u8>, Failur
     let mut done = head.into_bytes();
     done.extend(content);
     Ok(done)
+}
+
+/// A file as it is sent, and what its encoding is called. Ansible writes it in letters where nothing
+/// else is asked for.
+fn encoded(bytes: Vec<u8>, encoding: Option<&str>) -> Result<(Vec<u8>, &'static str), Failure> {
+    match encoding {
+        None | Some("base64") => {
+            let letters = base64::engine::general_purpose::STANDARD.encode(&bytes);
+            let lines = letters.as_bytes().chunks(76).flat_map(|line| line.iter().chain(b"\n")).copied();
+            Ok((lines.collect(), "base64"))
+        }
+        Some("7or8bit") => {
+            let name = if bytes.is_ascii() { "7bit" } else { "8bit" };
+            Ok((bytes, name))
+        }
+        Some(other) => Err(Failure::new(format!("`multipart_encoding`: `{other}` is neither `base64` nor `7or8bit`"))),
+    }
 }
 
 fn mime_type(file: Option<&str>) -> &'static str {
@@ -185,14 +206,21 @@ mod tests {
     fn a_form_with_files_has_parts() {
         let mut host = MemoryHost::default();
         host.add_file("/tmp/a.txt", "hello");
-        let body = value!({"plain": "x", "file": {"filename": "/tmp/a.txt"}, "given": {"content": "y", "filename": "b.json", "multipart_encoding": "base64"}});
+        let offered = value!({"sha256": host.offer("é"), "size": 2});
+        let body = value!({
+            "plain": "x",
+            "file": {"filename": "/tmp/a.txt"},
+            "given": {"content": "y", "filename": "b.json", "multipart_encoding": "base64"},
+            "offered": {"filename": "files/c", "multipart_encoding": "7or8bit", "stead_source": offered},
+        });
         let (sent, kind) = multipart_with(&body, "B", &host).unwrap();
         assert_eq!(kind.as_deref(), Some("multipart/form-data; boundary=\"B\""));
         assert_eq!(
             String::from_utf8(sent).unwrap(),
-            "--B\r\nContent-Disposition: form-data; name=\"plain\"\r\nContent-Type: text/plain\r\n\r\nx\r\n\
-             --B\r\nContent-Type: text/plain\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a.txt\"\r\n\r\nhello\r\n\
-             --B\r\nContent-Type: application/json\r\nContent-Transfer-Encoding: base64\r\nContent-Disposition: form-data; name=\"given\"; filename=\"b.json\"\r\n\r\neQ==\r\n\
+            "--B\r\nContent-Transfer-Encoding: base64\r\nContent-Type: text/plain\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a.txt\"\r\n\r\naGVsbG8=\n\r\n\
+             --B\r\nContent-Type: application/json\r\nContent-Disposition: form-data; name=\"given\"; filename=\"b.json\"\r\n\r\ny\r\n\
+             --B\r\nContent-Transfer-Encoding: 8bit\r\nContent-Type: application/octet-stream\r\nContent-Disposition: form-data; name=\"offered\"; filename=\"c\"\r\n\r\né\r\n\
+             --B\r\nContent-Disposition: form-data; name=\"plain\"\r\nContent-Type: text/plain\r\n\r\nx\r\n\
              --B--\r\n"
         );
         assert!(multipart_with(&value!({"x": {}}), "B", &host).is_err());

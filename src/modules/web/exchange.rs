@@ -35,39 +35,39 @@ choice! {
 
 /// How a service is spoken to: the options that all modules which ask one share.
 #[derive(Debug)]
-pub(super) struct Connection<'a> {
-    pub(super) user: Option<&'a str>,
-    pub(super) password: Option<&'a str>,
-    pub(super) force_basic: bool,
-    pub(super) use_netrc: bool,
-    pub(super) use_proxy: bool,
-    pub(super) validate: bool,
-    pub(super) authorities: Option<&'a Path>,
-    pub(super) certificate: Option<&'a Path>,
-    pub(super) key: Option<&'a Path>,
-    pub(super) socket: Option<&'a Path>,
-    pub(super) agent: &'a str,
-    pub(super) timeout: u64,
-    pub(super) follow: Follow,
-    pub(super) decompress: bool,
-    pub(super) unredirected: &'a [String],
+pub(crate) struct Connection<'a> {
+    pub(crate) user: Option<&'a str>,
+    pub(crate) password: Option<&'a str>,
+    pub(crate) force_basic: bool,
+    pub(crate) use_netrc: bool,
+    pub(crate) use_proxy: bool,
+    pub(crate) validate: bool,
+    pub(crate) authorities: Option<&'a Path>,
+    pub(crate) certificate: Option<&'a Path>,
+    pub(crate) key: Option<&'a Path>,
+    pub(crate) socket: Option<&'a Path>,
+    pub(crate) agent: &'a str,
+    pub(crate) timeout: u64,
+    pub(crate) follow: Follow,
+    pub(crate) decompress: bool,
+    pub(crate) unredirected: &'a [String],
     /// No copy of a cache on the way.
-    pub(super) fresh: bool,
+    pub(crate) fresh: bool,
 }
 
 /// What a service answered in the end.
 #[derive(Debug)]
-pub(super) struct Answer {
-    pub(super) reply: Reply,
+pub(crate) struct Answer {
+    pub(crate) reply: Reply,
     /// Where it came from in the end.
-    pub(super) url: Url,
-    pub(super) redirected: bool,
-    pub(super) cookies: BTreeMap<String, String>,
+    pub(crate) url: Url,
+    pub(crate) redirected: bool,
+    pub(crate) cookies: BTreeMap<String, String>,
 }
 
 impl Connection<'_> {
     /// Sends a request and follows where it leads.
-    pub(super) fn ask(
+    pub(crate) fn ask(
         &self,
         method: &str,
         url: &str,
@@ -239,7 +239,7 @@ impl Connection<'_> {
 }
 
 /// What a service sent, at most `limit` bytes.
-pub(super) fn content(reply: &mut Reply, limit: u64) -> Result<Vec<u8>, Failure> {
+pub(crate) fn content(reply: &mut Reply, limit: u64) -> Result<Vec<u8>, Failure> {
     let mut bytes = Vec::new();
     let read = (&mut reply.body).take(limit + 1).read_to_end(&mut bytes);
     read.map_err(|error| Failure::new(format!("the answer broke off: {error}")))?;

@@ -5,7 +5,7 @@ use crate::registry::{self, Module};
 mod auth;
 mod body;
 pub(crate) mod client;
-mod exchange;
+pub(crate) mod exchange;
 #[cfg(test)]
 pub(crate) mod fixture;
 pub mod get_url;

@@ -53,10 +53,25 @@ impl Extra {
                 "--no-overwrite-dir" if !is_zip => extra.no_overwrite_dir = true,
                 "-k" | "--keep-old-files" | "--skip-old-files" if !is_zip => extra.keep_old = true,
                 // What is done anyway.
-                "-p" | "--preserve-permissions" | "--same-permissions" | "--same-owner" | "--overwrite" | "--keep-directory-symlink"
-                | "-v" | "--verbose" | "--wildcards" | "--anchored" | "--no-anchored" | "--show-transformed-names"
-                | "--delay-directory-restore" | "--no-selinux" | "--no-acls" | "--no-xattrs"
-                | "--warning" | "--no-wildcards-match-slash" | "--wildcards-match-slash"
+                "-p"
+                | "--preserve-permissions"
+                | "--same-permissions"
+                | "--same-owner"
+                | "--overwrite"
+                | "--keep-directory-symlink"
+                | "-v"
+                | "--verbose"
+                | "--wildcards"
+                | "--anchored"
+                | "--no-anchored"
+                | "--show-transformed-names"
+                | "--delay-directory-restore"
+                | "--no-selinux"
+                | "--no-acls"
+                | "--no-xattrs"
+                | "--warning"
+                | "--no-wildcards-match-slash"
+                | "--wildcards-match-slash"
                     if !is_zip => {}
                 _ => {
                     return Err(Failure::new(format!(
@@ -120,7 +135,9 @@ mod tests {
         let extra = Extra::parse(&words(&["--strip-components 2", "--exclude=*.o", "-o"]), false).unwrap();
         assert_eq!((extra.strip, extra.exclude, extra.no_owner), (2, words(&["*.o"]), true));
         assert!(Extra::parse(&words(&["-j"]), true).unwrap().junk);
-        for (options, is_zip) in [(["--transform=s/a/b/"], false), (["-j"], false), (["--to-command=sh"], false), (["-P"], true), (["x"], false)] {
+        for (options, is_zip) in
+            [(["--transform=s/a/b/"], false), (["-j"], false), (["--to-command=sh"], false), (["-P"], true), (["x"], false)]
+        {
             assert!(Extra::parse(&words(&options), is_zip).is_err(), "{options:?}");
         }
     }
@@ -144,7 +161,11 @@ mod tests {
             ("b/c", "a/b/c/d", false, true),
         ] {
             let patterns = words(&[pattern]);
-            assert_eq!((is_named(&patterns, Path::new(path)), is_excluded(&patterns, Path::new(path))), (named, excluded), "{pattern} {path}");
+            assert_eq!(
+                (is_named(&patterns, Path::new(path)), is_excluded(&patterns, Path::new(path))),
+                (named, excluded),
+                "{pattern} {path}"
+            );
         }
     }
 }

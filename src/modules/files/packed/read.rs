@@ -43,7 +43,7 @@ pub(crate) enum Kind {
 }
 
 /// To whom an entry belongs.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub(crate) struct Owner {
     pub(crate) uid: u32,
     pub(crate) gid: u32,
@@ -81,7 +81,11 @@ impl Format {
         }
         let is_empty = start.len() >= 512 && start.iter().all(|byte| *byte == 0);
         let is_tar = start.len() >= 512 && has_checksum(&start);
-        if is_empty || is_tar { Ok(Self::Tar) } else { Err(Failure::new("it is neither a tar nor a zip archive of a kind that is known")) }
+        if is_empty || is_tar {
+            Ok(Self::Tar)
+        } else {
+            Err(Failure::new("it is neither a tar nor a zip archive of a kind that is known"))
+        }
     }
 
     /// The name that results have for what unpacks it.
@@ -101,7 +105,8 @@ impl Format {
 fn has_checksum(header: &[u8]) -> bool {
     let field = String::from_utf8_lossy(&header[148..156]);
     let Ok(stored) = u64::from_str_radix(field.trim_matches(|c: char| c == '\0' || c == ' '), 8) else { return false };
-    let sum: u64 = header.iter().enumerate().map(|(at, byte)| u64::from(if (148..156).contains(&at) { b' ' } else { *byte })).sum();
+    let sum: u64 =
+        header.iter().enumerate().map(|(at, byte)| u64::from(if (148..156).contains(&at) { b' ' } else { *byte })).sum();
     sum == stored
 }
 
@@ -112,19 +117,35 @@ pub(super) fn broken(error: impl std::fmt::Display) -> Failure {
 /// What is done with each entry and its content.
 pub(crate) type Visit<'a> = &'a mut dyn FnMut(usize, &Entry, &mut dyn Read) -> Result<(), Failure>;
 
-/// Goes through an archive once, in its order.
-pub(crate) fn walk(format: Format, stream: Box<dyn Stream>, host: &dyn Inspect, visit: Visit<'_>) -> Result<(), Failure> {
+/// An archive without what it is compressed with.
+pub(crate) enum Unpacked {
+    Tar(Box<dyn Read>),
+    Zip(Box<dyn Stream>),
+}
+
+/// Takes the compression off.
+pub(crate) fn unpacked(format: Format, stream: Box<dyn Stream>, host: &dyn Inspect) -> Result<Unpacked, Failure> {
     const BZIP2: Tool = Tool::new("bzip2", "bzip2");
     const XZ: Tool = Tool::new("xz", "xz-utils");
     const ZSTD: Tool = Tool::new("zstd", "zstd");
-    match format {
-        Format::Zip => zip::walk(stream, visit),
-        Format::Tar => tar(stream, visit),
-        Format::Gzip => tar(Box::new(flate2::read::MultiGzDecoder::new(stream)), visit),
+    Ok(Unpacked::Tar(match format {
+        Format::Zip => return Ok(Unpacked::Zip(stream)),
+        Format::Tar => Box::new(stream),
+        Format::Gzip => Box::new(flate2::read::MultiGzDecoder::new(stream)),
         // These are rare enough for the host's own programs.
-        Format::Bzip2 => tar(BZIP2.filter(["-dc"], stream, host)?, visit),
-        Format::Xz => tar(XZ.filter(["-dc"], stream, host)?, visit),
-        Format::Zstd => tar(ZSTD.filter(["-dc"], stream, host)?, visit),
+        Format::Bzip2 => BZIP2.filter(["-dc"], stream, host)?,
+        Format::Xz => XZ.filter(["-dc"], stream, host)?,
+        Format::Zstd => ZSTD.filter(["-dc"], stream, host)?,
+    }))
+}
+
+impl Unpacked {
+    /// Goes through it once, in its order.
+    pub(crate) fn walk(self, visit: Visit<'_>) -> Result<(), Failure> {
+        match self {
+            Self::Tar(stream) => tar(stream, visit),
+            Self::Zip(stream) => zip::walk(stream, visit),
+        }
     }
 }
 
@@ -133,6 +154,10 @@ fn tar(stream: Box<dyn Read + '_>, visit: Visit<'_>) -> Result<(), Failure> {
     for (index, found) in archive.entries().map_err(broken)?.enumerate() {
         let mut found = found.map_err(broken)?;
         check_count(index)?;
+        // What `git archive` writes at the beginning: a comment.
+        if found.header().entry_type().is_pax_global_extensions() {
+            continue;
+        }
         let entry = tar_entry(&found)?;
         visit(index, &entry, &mut found)?;
     }

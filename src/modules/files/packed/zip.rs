@@ -188,7 +188,9 @@ fn content<'a>(place: &Place, entry: &Entry, stream: &'a mut dyn Stream) -> Resu
         8 => Box::new(flate2::read::DeflateDecoder::new(packed)),
         other => {
             let name = entry.path.display();
-            return Err(broken(format_args!("`{name}` is compressed by method {other}; only stored and deflated ones are supported")));
+            return Err(broken(format_args!(
+                "`{name}` is compressed by method {other}; only stored and deflated ones are supported"
+            )));
         }
     };
     // One byte more than promised is enough to see that a promise is broken.

@@ -1,0 +1,46 @@
+//! Archives for tests.
+
+use std::io::Write as _;
+
+/// One entry: path, kind as tar writes it, content or target, mode.
+pub(crate) type Made<'a> = (&'a str, u8, &'a str, u32);
+
+/// A tar archive of these, of the account `admin` and of a time long ago. Paths are written as they are.
+pub(crate) fn tar(entries: &[Made<'_>]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for (path, kind, text, mode) in entries {
+        let mut header = tar::Header::new_gnu();
+        let is_file = *kind == b'0';
+        header.as_mut_bytes()[..path.len()].copy_from_slice(path.as_bytes());
+        if !is_file {
+            header.as_mut_bytes()[157..157 + text.len()].copy_from_slice(text.as_bytes());
+        }
+        header.set_entry_type(tar::EntryType::new(*kind));
+        header.set_mode(*mode);
+        header.set_uid(1234);
+        header.set_gid(1234);
+        header.set_mtime(1_000_000_000);
+        header.set_username("admin").unwrap();
+        header.set_groupname("admin").unwrap();
+        header.set_size(if is_file { text.len() as u64 } else { 0 });
+        header.set_cksum();
+        bytes.write_all(header.as_bytes()).unwrap();
+        if is_file {
+            bytes.write_all(text.as_bytes()).unwrap();
+            bytes.resize(bytes.len().next_multiple_of(512), 0);
+        }
+    }
+    bytes.resize(bytes.len() + 1024, 0);
+    bytes
+}
+
+/// The archive of the examples.
+pub(crate) fn app() -> Vec<u8> {
+    tar(&[
+        ("app-1.0/", b'5', "", 0o755),
+        ("app-1.0/bin/app", b'0', "#!/bin/sh\n", 0o755),
+        ("app-1.0/bin/second", b'1', "app-1.0/bin/app", 0o755),
+        ("app-1.0/current", b'2', "bin/app", 0o777),
+        ("app-1.0/notes.txt", b'0', "notes\n", 0o640),
+    ])
+}
