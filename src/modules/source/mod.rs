@@ -4,7 +4,11 @@ use crate::registry::{self, Module};
 
 #[cfg(test)]
 pub(crate) mod fixture;
+pub mod git;
 pub mod git_config;
 
 /// The modules of this family.
-pub(crate) const MODULES: &[Module] = &[registry::resource::<git_config::GitConfig>("git_config", git_config::EXAMPLES)];
+pub(crate) const MODULES: &[Module] = &[
+    registry::resource::<git::Git>("git", git::EXAMPLES),
+    registry::resource::<git_config::GitConfig>("git_config", git_config::EXAMPLES),
+];
