@@ -2,6 +2,7 @@
 
 use crate::registry::{self, Module};
 
+pub mod archive;
 pub mod assemble;
 pub(crate) mod attributes;
 pub mod blockinfile;
@@ -34,6 +35,7 @@ pub mod unarchive;
 
 /// The modules of this family.
 pub(crate) const MODULES: &[Module] = &[
+    registry::resource::<archive::Archive>("archive", archive::EXAMPLES),
     registry::resource::<assemble::Assemble>("assemble", assemble::EXAMPLES),
     registry::resource::<blockinfile::BlockInFile>("blockinfile", blockinfile::EXAMPLES),
     registry::resource::<copy::Copy>("copy", copy::EXAMPLES),

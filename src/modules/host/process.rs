@@ -93,10 +93,14 @@ pub(super) fn filter(
     let program = command.argv.first().ok_or_else(|| Failure::new("cannot run an empty command"))?;
     let missing = |error: &dyn std::fmt::Display| Failure::new(format!("cannot run `{program}`: {error}")).with("rc", 2);
     let found = look_up(program, path).ok_or_else(|| missing(&"No such file or directory"))?;
+    if let Some(directory) = command.chdir.as_deref().filter(|directory| !directory.is_dir()) {
+        return Err(Failure::at("change to directory", directory, "No such file or directory").with("rc", 257));
+    }
     let mut child = Command::new(found)
         .args(&command.argv[1..])
         .envs(environment)
         .envs(&command.environment)
+        .current_dir(command.chdir.as_deref().unwrap_or(Path::new(".")))
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::null())

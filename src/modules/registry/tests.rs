@@ -80,6 +80,7 @@ fn fixture() -> MemoryHost {
     crate::system::fixture::add(&mut host);
     crate::databases::fixture::answers(&mut host);
     crate::web::fixture::add(&mut host);
+    crate::files::packed::fixture::answers(&mut host);
     host.add_file("/srv/app.tar", "").content = crate::files::packed::fixture::app();
     // Written some time before the task begins.
     host.nodes.values_mut().for_each(|node| (node.atime, node.mtime) = (host.clock - 86_400.0, host.clock - 86_400.0));

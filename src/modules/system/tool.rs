@@ -80,7 +80,17 @@ impl Tool {
         input: Box<dyn Stream>,
         host: &dyn Inspect,
     ) -> Result<Box<dyn Read>, Failure> {
-        host.filter(&self.line(words), input).map_err(|failure| {
+        self.filter_by(&self.line(words), input, host)
+    }
+
+    /// Like `filter` with a command line of its own (a directory).
+    pub(crate) fn filter_by(
+        self,
+        line: &CommandLine,
+        input: Box<dyn Stream>,
+        host: &dyn Inspect,
+    ) -> Result<Box<dyn Read>, Failure> {
+        host.filter(line, input).map_err(|failure| {
             if self.is_planned(host) {
                 return Failure::unknown(format!("`{}` is not installed yet", self.program));
             }

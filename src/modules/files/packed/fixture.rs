@@ -7,6 +7,11 @@ pub(crate) type Made<'a> = (&'a str, u8, &'a str, u32);
 
 /// A tar archive of these, of the account `admin` and of a time long ago. Paths are written as they are.
 pub(crate) fn tar(entries: &[Made<'_>]) -> Vec<u8> {
+    tar_of(entries, 1234, 1_000_000_000)
+}
+
+/// The same, of this account and time.
+pub(crate) fn tar_of(entries: &[Made<'_>], id: u64, time: u64) -> Vec<u8> {
     let mut bytes = Vec::new();
     for (path, kind, text, mode) in entries {
         let mut header = tar::Header::new_gnu();
@@ -17,9 +22,9 @@ pub(crate) fn tar(entries: &[Made<'_>]) -> Vec<u8> {
         }
         header.set_entry_type(tar::EntryType::new(*kind));
         header.set_mode(*mode);
-        header.set_uid(1234);
-        header.set_gid(1234);
-        header.set_mtime(1_000_000_000);
+        header.set_uid(id);
+        header.set_gid(id);
+        header.set_mtime(time);
         header.set_username("admin").unwrap();
         header.set_groupname("admin").unwrap();
         header.set_size(if is_file { text.len() as u64 } else { 0 });
@@ -43,4 +48,18 @@ pub(crate) fn app() -> Vec<u8> {
         ("app-1.0/current", b'2', "bin/app", 0o777),
         ("app-1.0/notes.txt", b'0', "notes\n", 0o640),
     ])
+}
+
+/// What `tar` makes of the directories of the examples.
+pub(crate) fn answers(host: &mut crate::host::memory::MemoryHost) {
+    let words = "--null --verbatim-files-from --files-from=- --file=-";
+    host.add_file("/srv/pages/index.html", "hello\n");
+    let yesterday = host.clock as u64 - 86_400;
+    for (root, name, path) in [("/srv", "pages/index.html", "/srv/pages/index.html"), ("/var/log", "app.log", "/var/log/app.log")]
+    {
+        let line = format!("tar --create --format=gnu --no-recursion --hard-dereference --directory {root} {words}");
+        let content = host.text(path).unwrap();
+        let made = tar_of(&[(name, b'0', &content, 0o644)], 0, yesterday);
+        host.answer(&line.split(' ').collect::<Vec<_>>(), 0, std::str::from_utf8(&made).unwrap());
+    }
 }

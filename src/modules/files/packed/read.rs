@@ -110,7 +110,7 @@ fn has_checksum(header: &[u8]) -> bool {
     sum == stored
 }
 
-pub(super) fn broken(error: impl std::fmt::Display) -> Failure {
+pub(crate) fn broken(error: impl std::fmt::Display) -> Failure {
     Failure::new(format!("the archive cannot be read: {error}"))
 }
 
