@@ -2,6 +2,7 @@
 
 use crate::registry::{self, Module};
 
+pub mod acl;
 pub mod archive;
 pub mod assemble;
 pub(crate) mod attributes;
@@ -21,6 +22,7 @@ pub mod lineinfile;
 pub mod mode;
 pub mod offer;
 pub(crate) mod packed;
+pub mod patch;
 pub(crate) mod paths;
 pub(crate) mod pattern;
 pub mod replace;
@@ -35,6 +37,7 @@ pub mod unarchive;
 
 /// The modules of this family.
 pub(crate) const MODULES: &[Module] = &[
+    registry::resource::<acl::Acl>("acl", acl::EXAMPLES),
     registry::resource::<archive::Archive>("archive", archive::EXAMPLES),
     registry::resource::<assemble::Assemble>("assemble", assemble::EXAMPLES),
     registry::resource::<blockinfile::BlockInFile>("blockinfile", blockinfile::EXAMPLES),
@@ -47,6 +50,7 @@ pub(crate) const MODULES: &[Module] = &[
     registry::resource::<ini_file::IniFile>("ini_file", ini_file::EXAMPLES),
     registry::resource::<known_hosts::KnownHosts>("known_hosts", known_hosts::EXAMPLES),
     registry::resource::<lineinfile::LineInFile>("lineinfile", lineinfile::EXAMPLES),
+    registry::resource::<patch::Patch>("patch", patch::EXAMPLES),
     registry::resource::<replace::Replace>("replace", replace::EXAMPLES),
     registry::query::<slurp::Slurp>("slurp", slurp::EXAMPLES),
     registry::query::<stat::Stat>("stat", stat::EXAMPLES),

@@ -122,7 +122,9 @@ fn offered(module: &Module, mut options: Map<String, Value>, host: &mut MemoryHo
         let content = format!("content of {source}\n");
         let sha256 = host.offer(content.as_str());
         options.insert("stead_source".into(), json!({"sha256": sha256, "size": content.len(), "mode": "0640"}));
-        options.insert("stead_basename".into(), source.rsplit('/').next().into());
+        if (module.fields)().iter().any(|field| field.name == "stead_basename") {
+            options.insert("stead_basename".into(), source.rsplit('/').next().into());
+        }
     }
     options
 }

@@ -9,6 +9,8 @@ const ANSWERS: &[(&str, i32, &str)] = &[
     ("git config --global --null --get-all alias.ci", 0, "commit\0"),
     ("git ls-remote -- https://example.org/app.git *", 0, APP),
     ("git ls-remote -- git@example.org:site.git *", 0, SITE),
+    ("make -j 4 install PREFIX=/usr/local --question", 1, ""),
+    ("make all --question", 0, ""),
     ("git -C /srv/app rev-parse *", 0, "2222222222222222222222222222222222222222\n"),
     ("git -C /srv/site rev-parse *", 0, "3333333333333333333333333333333333333333\n"),
     ("git -C /srv/mirror/app.git rev-parse *", 0, "1111111111111111111111111111111111111111\n"),

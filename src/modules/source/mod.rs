@@ -6,9 +6,11 @@ use crate::registry::{self, Module};
 pub(crate) mod fixture;
 pub mod git;
 pub mod git_config;
+pub mod make;
 
 /// The modules of this family.
 pub(crate) const MODULES: &[Module] = &[
     registry::resource::<git::Git>("git", git::EXAMPLES),
     registry::resource::<git_config::GitConfig>("git_config", git_config::EXAMPLES),
+    registry::resource::<make::Make>("make", make::EXAMPLES),
 ];

@@ -53,6 +53,17 @@ pub(crate) fn app() -> Vec<u8> {
 /// What `tar` makes of the directories of the examples.
 pub(crate) fn answers(host: &mut crate::host::memory::MemoryHost) {
     let words = "--null --verbatim-files-from --files-from=- --file=-";
+    host.add_file("/srv/fix.patch", "--- a\n+++ b\n");
+    host.answer(&["getfacl", "*"], 0, "user::rw-\ngroup::r--\nother::r--\n\n");
+    host.answer(&["setfacl", "*"], 0, "/etc/motd: u::rw-,u:www-data:r--,g::r--,m::r--,o::r--,*\n");
+    let motd = crate::change::sha256(host.text("/etc/motd").unwrap().as_bytes());
+    host.answer(&["sha256sum", "--", "/etc/motd"], 0, &format!("{motd}  /etc/motd\n"));
+    host.answer(&["test", "-e", "/var/www/html"], 0, "");
+    let patch = ["patch", "--quiet", "--forward", "--batch", "--dry-run"];
+    host.answer(&[&patch[..], &["*"]].concat(), 0, "");
+    for place in [&["--strip=0", "--directory=/etc"], &["--strip=1", "--directory=/var/www/html"]] {
+        host.answer(&[&patch[..], place, &["--reverse", "*"]].concat(), 1, "");
+    }
     host.add_file("/srv/pages/index.html", "hello\n");
     let yesterday = host.clock as u64 - 86_400;
     for (root, name, path) in [("/srv", "pages/index.html", "/srv/pages/index.html"), ("/var/log", "app.log", "/var/log/app.log")]
