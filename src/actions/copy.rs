@@ -7,7 +7,8 @@ use stead_modules::args::ArgError;
 use stead_modules::{args, registry};
 
 use super::{ActionContext, ActionError, Done};
-use crate::vars::Value;
+use crate::template::json_text;
+use crate::vars::{Key, Value};
 
 args! {
     /// Options of `copy` that the controller uses up.
@@ -45,8 +46,8 @@ pub(super) async fn run(context: &ActionContext<'_>) -> Result<Done, ActionError
         (Ok(remote), Ok(follow), Ok(decrypt)) => (remote, Sources { follow, decrypt }),
         (Err(problem), ..) | (_, Err(problem), _) | (.., Err(problem)) => return Ok(Done::failed(problem)),
     };
-    if let Some(content) = options.get("content").filter(|content| content.is_array() || content.is_object()) {
-        options.insert("content".into(), Json::String(content.to_string()));
+    if let Some(content @ (Value::List(_) | Value::Map(_))) = context.options.get(&Key::from("content")) {
+        options.insert("content".into(), Json::String(json_text(content)));
     }
     let Some(src) = context.text("src").filter(|_| !remote) else {
         return Ok(context.agent.module("copy", options).await?.into());

@@ -14,6 +14,12 @@ pub(super) struct Layout {
     pub(super) separators: (String, String),
 }
 
+/// JSON as Python writes it without being told otherwise.
+pub fn json_text(value: &Value) -> String {
+    let separators = (", ".to_owned(), ": ".to_owned());
+    write(value, &Layout { indent: None, sort_keys: false, ascii: true, separators })
+}
+
 pub(super) fn write(value: &Value, layout: &Layout) -> String {
     let mut out = String::new();
     write_value(value, layout, 0, &mut out);

@@ -49,6 +49,7 @@ mod wrap;
 mod yaml;
 
 pub use error::{TemplateError, TemplateErrorKind};
+pub use json::json_text;
 pub use lookups::matches_glob;
 pub use plugins::{PluginCall, PluginError, PluginKind, PluginVariables, Plugins};
 pub use reads::Read;

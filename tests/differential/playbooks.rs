@@ -19,7 +19,7 @@ use serde_json::{Map, Value, json};
 use stead::run::event::{Event, TaskEnding, TaskInfo};
 
 use crate::ansible;
-use crate::pages::blocks;
+use crate::pages::sections;
 
 const INVENTORY: &str = "[web]\na\nb\n";
 
@@ -53,27 +53,13 @@ fn page_cases(path: &Path) -> Vec<Case> {
     let stem = path.file_stem().unwrap().to_string_lossy();
     let mut shared = Case::default();
     let mut cases: Vec<Case> = Vec::new();
-    // Headings outside of blocks, by where they stand.
-    let blocks = blocks(&page);
-    let inside = |at: usize| blocks.iter().any(|block| block.at.contains(&at));
-    let mut offset = 0;
-    let mut headings = Vec::new();
-    for line in page.split_inclusive('\n') {
-        if let Some(name) = line.strip_prefix("## ").filter(|_| !inside(offset)) {
-            headings.push((offset, name.trim().to_owned()));
+    for (name, blocks) in sections(&page) {
+        if name.is_empty() {
+            blocks.iter().for_each(|block| take(&mut shared, &block.words, &block.text));
+            continue;
         }
-        offset += line.len();
-    }
-    let first = headings.first().map_or(page.len(), |(at, _)| *at);
-    for block in blocks.iter().filter(|block| block.at.start < first) {
-        take(&mut shared, &block.words, &block.text);
-    }
-    for (index, (at, name)) in headings.iter().enumerate() {
-        let end = headings.get(index + 1).map_or(page.len(), |(at, _)| *at);
         let mut case = Case { name: format!("{stem}: {name}"), ..shared.clone() };
-        for block in blocks.iter().filter(|block| block.at.start > *at && block.at.start < end) {
-            take(&mut case, &block.words, &block.text);
-        }
+        blocks.iter().for_each(|block| take(&mut case, &block.words, &block.text));
         case.files.entry("hosts".into()).or_insert_with(|| INVENTORY.to_owned());
         assert!(case.files.contains_key("site.yml"), "{}: no playbook", case.name);
         cases.push(case);

@@ -43,6 +43,14 @@ impl Fleet {
         Some(fleet)
     }
 
+    /// The same; the hosts see packages of services to install.
+    pub(crate) fn boot_with_packages(test: &str, count: usize) -> Option<Self> {
+        if lacking(&["systemd-nspawn", "debootstrap"]).is_none() {
+            succeed(helper().arg("packages"));
+        }
+        Self::boot(test, count)
+    }
+
     /// Makes all hosts pristine again.
     pub(crate) fn reset(&self) {
         succeed(helper().args(["reset", &self.count.to_string()]));

@@ -10,6 +10,9 @@ mod fleet;
 mod front_door;
 mod lab;
 mod links;
+mod modules;
+#[path = "../pages/mod.rs"]
+mod pages;
 mod plan;
 mod project;
 mod support;

@@ -12,6 +12,8 @@
 #   fleet.sh heal I       let them through again
 #   fleet.sh cpu I        CPU seconds that host I has used since it booted
 #   fleet.sh build        only make the base image
+#   fleet.sh packages     fetch Debian packages for hosts that are booted from now on; they see them as
+#                         a repository: deb [trusted=yes] file:/srv/packages ./
 #
 # FLEET_ROOT   where the base image and the key are          (/var/cache/stead-fleet)
 # FLEET_POOL   0..15, independent sets of hosts side by side (0); each has a bridge fleetK and the
@@ -71,6 +73,39 @@ build() {
   exec 8>&-
 }
 
+# What services under test need, with all that it depends on.
+offered=(
+  acl apache2 at bzip2 chrony fail2ban firewalld git gnupg haproxy jq libapache2-mod-wsgi-py3 lvm2 make
+  mariadb-server memcached monit nftables iptables nginx-light openssl parted patch pipx postgresql
+  prometheus-node-exporter python3-apt python3-cryptography python3-firewall python3-lxml python3-passlib
+  python3-pexpect python3-pip python3-psycopg2 python3-pymysql python3-redis python3-venv rabbitmq-server
+  redis-server rsync rsyslog supervisor tree ufw unattended-upgrades unzip xfsprogs xz-utils zip zstd
+)
+
+packages() {
+  require dpkg-scanpackages:dpkg-dev
+  build
+  local list="${offered[*]}" work=$root/packages.work
+  exec 8>"$root/packages.lock"; flock 8
+  if [ "$(cat "$root/packages/.offered" 2>/dev/null)" != "$list" ]; then
+    rm -rf "$work"; mkdir -p "$work/upper" "$work/inner" "$work/root"
+    mount -t overlay overlay -o "lowerdir=$base,upperdir=$work/upper,workdir=$work/inner" "$work/root"
+    trap 'umount "$root/packages.work/root"' EXIT
+    cp /etc/resolv.conf "$work/root/etc/resolv.conf"
+    rm -f "$work/root/etc/apt/apt.conf.d/docker-clean"
+    { chroot "$work/root" apt-get -q update &&
+      DEBIAN_FRONTEND=noninteractive chroot "$work/root" apt-get -qy --no-install-recommends --download-only install "${offered[@]}"
+    } >"$root/packages.log" 2>&1 || die "packages cannot be fetched, see $root/packages.log"
+    rm -rf "$root/packages"; mkdir -p "$root/packages"
+    cp "$work/root"/var/cache/apt/archives/*.deb "$root/packages/"
+    umount "$work/root"; trap - EXIT
+    rm -rf "$work"
+    (cd "$root/packages" && dpkg-scanpackages --multiversion . >Packages 2>>"$root/packages.log" && printf %s "$list" >.offered) ||
+      die "the index cannot be written, see $root/packages.log"
+  fi
+  exec 8>&-
+}
+
 # Control groups: one tree (version 2), or the version 1 trees that count processor time and memory.
 cgroup_trees() {
   if [ -e /sys/fs/cgroup/cgroup.procs ]; then echo /sys/fs/cgroup; return; fi
@@ -114,7 +149,9 @@ boot() {
       fd=${fd##*/}
       if [ "$fd" -gt 2 ] && [ "$fd" -lt 200 ]; then eval "exec $fd>&-"; fi
     done
-    exec setsid systemd-nspawn --quiet --directory="$base" --volatile=overlay --boot --machine="stead-p${pool}-h$i" \
+    bind=()
+    if [ -e "$root/packages/.offered" ]; then bind=(--bind-ro="$root/packages:/srv/packages"); fi
+    exec setsid systemd-nspawn --quiet --directory="$base" "${bind[@]}" --volatile=overlay --boot --machine="stead-p${pool}-h$i" \
       --register=no --keep-unit --network-bridge="$bridge" --console=pipe --link-journal=no systemd.hostname="h$i"
   ) </dev/null >"$state/h$i.log" 2>&1 &
   echo $! >"$state/h$i.pid"
@@ -206,10 +243,10 @@ EOF
 }
 
 case ${1:-} in
-  build | down) "$1" ;;
+  build | packages | down) "$1" ;;
   up | inventory | addr | cut | heal | cpu)
     [[ ${2:-} =~ ^[1-9][0-9]*$ ]] || die "$1 needs a number"
     "$1" "$2" ;;
   reset) down; up "${2:?fleet: reset needs a number}" ;;
-  *) sed -n '2,24s/^# \{0,1\}//p' "$0"; exit 2 ;;
+  *) sed -n '2,26s/^# \{0,1\}//p' "$0"; exit 2 ;;
 esac

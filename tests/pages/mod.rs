@@ -25,3 +25,24 @@ pub(crate) fn blocks(page: &str) -> Vec<Block> {
     assert!(open.is_none(), "a block is not closed");
     blocks
 }
+
+/// The blocks of a page by its headings of the second level; what stands before the first comes first,
+/// with an empty name.
+#[allow(dead_code, reason = "not every crate of tests has pages with headings")]
+pub(crate) fn sections(page: &str) -> Vec<(String, Vec<Block>)> {
+    let mut sections: Vec<(usize, String, Vec<Block>)> = vec![(0, String::new(), Vec::new())];
+    let blocks = blocks(page);
+    let inside = |at: usize| blocks.iter().any(|block| block.at.contains(&at));
+    let mut offset = 0;
+    for line in page.split_inclusive('\n') {
+        if let Some(name) = line.strip_prefix("## ").filter(|_| !inside(offset)) {
+            sections.push((offset, name.trim().to_owned(), Vec::new()));
+        }
+        offset += line.len();
+    }
+    for block in blocks {
+        let section = sections.iter_mut().rfind(|(at, ..)| *at <= block.at.start).expect("the first begins with the page");
+        section.2.push(block);
+    }
+    sections.into_iter().map(|(_, name, blocks)| (name, blocks)).collect()
+}

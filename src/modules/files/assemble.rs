@@ -128,6 +128,8 @@ impl Resource for Assemble {
 
     fn result(args: &Args, before: &Placed, after: &Placed) -> Map<String, Value> {
         let mut result = args.wish("").result(before, after);
+        result.remove("path");
+        result.insert("md5sum".into(), after.digest("md5").into());
         result.insert("src".into(), args.src.display().to_string().into());
         result.insert("msg".into(), "OK".into());
         result

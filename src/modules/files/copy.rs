@@ -135,6 +135,14 @@ pub struct Placed {
     source: Option<PathBuf>,
 }
 
+impl Placed {
+    /// Digest of the file, if its content is held.
+    pub(crate) fn digest(&self, algorithm: &str) -> Option<String> {
+        let bytes = self.file.content.as_ref().and_then(|content| content.bytes.as_deref())?;
+        digest_bytes(bytes, algorithm)
+    }
+}
+
 impl Wish<'_> {
     /// Where the file really goes.
     fn place(&self, host: &dyn Inspect) -> Result<(PathBuf, bool), Failure> {
@@ -249,7 +257,7 @@ impl Wish<'_> {
 
     pub(crate) fn result(&self, before: &Placed, after: &Placed) -> Map<String, Value> {
         let path = after.file.path.display().to_string();
-        if after.content.is_none() {
+        if !self.force && before.file.kind.is_some() {
             // It was there, and was not to be replaced.
             return Map::from_iter([("dest".to_owned(), Value::from(path))]);
         }
@@ -258,12 +266,12 @@ impl Wish<'_> {
         if let Origin::Host(source) = self.origin {
             result.insert("src".into(), source.into());
         }
-        let bytes = after.file.content.as_ref().and_then(|content| content.bytes.as_deref());
-        let checksum = bytes.and_then(|bytes| digest_bytes(bytes, "sha1")).or_else(|| after.large_sha1.clone());
+        let checksum = after.digest("sha1").or_else(|| after.large_sha1.clone());
         result.insert("checksum".into(), checksum.into());
-        if !before.file.differs_inside(&after.file) {
+        let is_on_host = matches!(self.origin, Origin::Host(_));
+        if !is_on_host && !before.file.differs_inside(&after.file) {
             result.insert("path".into(), path.into());
-        } else if let Some(md5) = bytes.and_then(|bytes| digest_bytes(bytes, "md5")) {
+        } else if let Some(md5) = after.digest("md5") {
             result.insert("md5sum".into(), md5.into());
         }
         result
@@ -391,6 +399,8 @@ impl Resource for Copy {
             (_, Copied::Tree(after)) => {
                 let mut result = after.result();
                 result.insert("dest".into(), args.dest.display().to_string().into());
+                result.insert("checksum".into(), Value::Null);
+                result.insert("md5sum".into(), Value::Null);
                 result
             }
             _ => Map::new(),

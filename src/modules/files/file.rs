@@ -346,7 +346,10 @@ impl Resource for File {
         let path = after.main.path.display().to_string();
         match after.form {
             Form::Touch | Form::Link | Form::Hard => result.insert("dest".into(), path.into()),
-            Form::File if args.options.state.is_none() && after.main.nlink > 1 => result.insert("dest".into(), path.into()),
+            Form::File if args.options.state.is_none() && after.main.nlink > 1 => {
+                result.insert("src".into(), Value::Null);
+                result.insert("dest".into(), path.into())
+            }
             _ => result.insert("path".into(), path.into()),
         };
         if matches!(after.form, Form::Link | Form::Hard) {
