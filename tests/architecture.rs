@@ -31,7 +31,7 @@ const ARROWS: &[(&str, &[&str])] = &[
 /// Crates that stay behind one door, and where the door is.
 const DOORS: &[(&str, &[&str])] = &[
     ("russh", &["src/session/ssh/", "src/lab/"]),
-    ("tar", &["src/deps/archive"]),
+    ("tar", &["src/deps/archive", "src/modules/files/packed/"]),
     ("ureq", &["src/modules/web/client.rs"]),
     ("rustls", &["src/modules/web/client.rs"]),
     ("saphyr_parser", &["src/source/yaml"]),
@@ -84,8 +84,11 @@ fn rust_files(folder: &str) -> Vec<PathBuf> {
 /// The code of a file: no comments, no unit tests.
 fn code(path: &Path) -> String {
     let text = fs::read_to_string(path).unwrap();
-    let text = text.split("\n#[cfg(test)]\nmod ").next().unwrap_or_default();
-    let lines = text.lines().filter(|line| !line.trim_start().starts_with("//"));
+    // Tests may have attributes between.
+    let is_tests = |rest: &str| rest.lines().find(|line| !line.starts_with("#[")).is_some_and(|line| line.starts_with("mod "));
+    let mark = "\n#[cfg(test)]\n";
+    let end = text.match_indices(mark).find(|(at, _)| is_tests(&text[at + mark.len()..])).map_or(text.len(), |(at, _)| at);
+    let lines = text[..end].lines().filter(|line| !line.trim_start().starts_with("//"));
     lines.map(|line| line.split(" // ").next().unwrap_or(line)).collect::<Vec<_>>().join("\n")
 }
 

@@ -98,6 +98,13 @@ impl Resource for GroupModule {
         if args.local && !listed(host, "/etc/group", &args.name) {
             group = None;
         }
+        let taken = args.gid.filter(|_| args.state == Presence::Present && !args.non_unique);
+        if let Some(gid) = taken
+            && group.as_ref().is_none_or(|group| group.gid != gid)
+            && let Some(other) = host.group_by_id(gid)?
+        {
+            return Err(Failure::new(format!("the group id {gid} is taken by the group `{}`", other.name)));
+        }
         Ok(State { name: args.name.clone(), group, numbered: args.gid.is_some() })
     }
 
@@ -161,13 +168,13 @@ impl Resource for GroupModule {
         Ok(Written::quiet())
     }
 
-    fn result(args: &Args, before: &State, after: &State) -> Map<String, Value> {
+    fn result(args: &Args, _: &State, after: &State) -> Map<String, Value> {
         let mut result = Map::new();
         result.insert("name".into(), args.name.clone().into());
         result.insert("state".into(), args.state.word().into());
         if let Some(group) = &after.group {
             result.insert("gid".into(), group.gid.into());
-            result.insert("system".into(), (before.group.is_none() && args.system).into());
+            result.insert("system".into(), args.system.into());
         }
         result
     }

@@ -190,6 +190,12 @@ impl Resource for UserModule {
             user = None;
         }
         let wanted = args.state == Presence::Present;
+        if let Some(uid) = args.uid.filter(|_| wanted && !args.non_unique)
+            && user.as_ref().is_none_or(|user| user.uid != uid)
+            && let Some(other) = host.user_by_id(uid)?
+        {
+            return Err(Failure::new(format!("the user id {uid} is taken by the user `{}`", other.name)));
+        }
         let primary = match args.group.as_deref().filter(|_| wanted) {
             None => None,
             Some(name) => Some(existing_group(name, host)?),
