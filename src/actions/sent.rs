@@ -2,6 +2,7 @@
 //! offered by digest, and the host does the rest.
 
 use serde_json::{Map as JsonMap, Value as Json, json};
+use stead_modules::outcome::Ending;
 
 use super::{ActionContext, ActionError, Done};
 use crate::vars::{Map, Value};
@@ -39,6 +40,11 @@ pub(super) async fn run(module: &str, context: &ActionContext<'_>) -> Result<Don
             Ok((offered, path)) => {
                 shown = Some(path);
                 offered
+            }
+            // The archive is not needed where `creates` is there already, which only the host knows.
+            Err(problem) if module == "unarchive" && options.contains_key("creates") => {
+                let done = Done::from(context.agent.module(module, options).await?);
+                return Ok(if done.ending == Ending::Skipped { done } else { problem });
             }
             Err(problem) => return Ok(problem),
         };

@@ -118,7 +118,7 @@ fn folder(task: &Task) -> Option<&'static str> {
     }
     match &*task.action.module {
         "template" => Some("templates"),
-        "copy" | "patch" | "unarchive" if ["remote_src", "copy"].iter().all(|name| task.action.option(name).is_none()) => {
+        "copy" | "patch" | "unarchive" if ["remote_src", "copy", "creates"].iter().all(|name| task.action.option(name).is_none()) => {
             Some("files")
         }
         _ => None,

@@ -1,7 +1,7 @@
 //! `unarchive`: what is in an archive, on the host.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
@@ -376,7 +376,7 @@ impl Resource for Unarchive {
     fn write(args: &Args, step: &Step<'_, State>, host: &mut dyn Host) -> Result<Written, Failure> {
         let opened = args.opened();
         let items: Vec<(&Item, &Item)> = step.now.items.iter().zip(&step.want.items).collect();
-        let mut new_directories: Vec<&Item> = Vec::new();
+        let mut new_directories: BTreeSet<&Path> = BTreeSet::new();
         for (now, want) in &items {
             if want.state.kind == Some(FileKind::Directory) && now.state.kind != want.state.kind {
                 if now.state.kind.is_some() {
@@ -384,7 +384,7 @@ impl Resource for Unarchive {
                 }
                 // Its own attributes may not let anything be put into it: they come last.
                 host.make_directory(&want.state.path, &crate::host::Attributes::default())?;
-                new_directories.push(want);
+                new_directories.insert(&want.place);
             }
         }
         unpack(&opened, &items, host)?;
@@ -400,7 +400,7 @@ impl Resource for Unarchive {
         }
         let times = opened.listing.entries.iter().rev().filter(|_| !opened.extra.touch);
         for (place, listed) in times {
-            let is_new = new_directories.iter().any(|item| item.place == *place);
+            let is_new = new_directories.contains(place.as_path());
             if let Some(modified) = listed.entry.modified.filter(|_| is_new) {
                 host.set_times(&opened.path(place), None, Some(modified as f64))?;
             }
@@ -435,18 +435,18 @@ impl Resource for Unarchive {
 /// Goes through the archive once more and puts what differs in its place.
 fn unpack(opened: &Opened, items: &[(&Item, &Item)], host: &mut dyn Host) -> Result<(), Failure> {
     let mut todo: BTreeMap<usize, &Item> = BTreeMap::new();
-    let mut rewritten: Vec<&Path> = Vec::new();
+    let mut rewritten: BTreeSet<&Path> = BTreeSet::new();
     for (now, want) in items {
         let Some(listed) = opened.listing.entries.get(&want.place) else { continue };
         if want.state.kind != Some(FileKind::Directory) && differs_inside(now, want) {
             todo.insert(listed.index, want);
-            rewritten.push(&want.place);
+            rewritten.insert(&want.place);
         }
     }
     for (now, want) in items {
         // A second name must be given again when the first is replaced.
         let Some(target) = &want.hard else { continue };
-        if now.hard != want.hard || rewritten.contains(&target.as_path()) {
+        if now.hard != want.hard || rewritten.contains(target.as_path()) {
             todo.insert(opened.listing.entries[&want.place].index, want);
         }
     }

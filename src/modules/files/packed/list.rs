@@ -83,6 +83,7 @@ pub(crate) fn list(
         Ok(())
     })?;
     check_tree(&listing.entries)?;
+    check_second_names(&listing.entries, top, host)?;
     let missing = selection.include.iter().find(|pattern| {
         let pattern = std::slice::from_ref(*pattern);
         !listing.names.iter().any(|name| beneath(Path::new(name)).is_ok_and(|plain| is_named(pattern, &plain)))
@@ -131,6 +132,22 @@ fn take_in(path: &Path, size: u64, content: &mut dyn Read, room: &mut u64, host:
         *room -= length + held.map_or(0, |stat| stat.size);
     }
     Ok(Content { sha256, size: length, bytes: differs.then_some(bytes) })
+}
+
+/// A second name must be one of a file of the archive, or of one that is beneath the top already.
+fn check_second_names(entries: &BTreeMap<PathBuf, Listed>, top: &Path, host: &dyn Inspect) -> Result<(), Failure> {
+    for (place, listed) in entries {
+        let Kind::Hard(target) = &listed.entry.kind else { continue };
+        if entries.get(target).is_some_and(|first| matches!(first.entry.kind, Kind::File | Kind::Hard(_))) {
+            continue;
+        }
+        let path = top.join(target);
+        stays_beneath(top, &path, host)?;
+        if host.stat(&path)?.is_none_or(|stat| stat.kind != FileKind::File) {
+            return Err(refused(place, &format!("it is a second name of `{}`, which is no file", target.display())));
+        }
+    }
+    Ok(())
 }
 
 /// Nothing may be beneath what is no directory.

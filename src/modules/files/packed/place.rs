@@ -8,14 +8,14 @@ use crate::files::paths::real_path;
 use crate::host::{FileKind, Inspect};
 use crate::outcome::Failure;
 
-/// The path of an entry as a path beneath the top; empty for the top itself.
+/// The path of an entry as a path beneath the top, whatever root it has; empty for the top itself.
 pub(crate) fn beneath(path: &Path) -> Result<PathBuf, Failure> {
     let mut done = PathBuf::new();
     for part in path.components() {
         match part {
             Component::Normal(part) => done.push(part),
-            Component::CurDir => {}
-            Component::RootDir | Component::Prefix(_) => return Err(refused(path, "its path is absolute")),
+            // An absolute path is taken as one beneath the top, as `tar` and `unzip` do.
+            Component::CurDir | Component::RootDir | Component::Prefix(_) => {}
             Component::ParentDir => return Err(refused(path, "its path has `..` in it")),
         }
     }
@@ -93,7 +93,8 @@ mod tests {
             ("a/b", Some("a/b")),
             ("./a//b/.", Some("a/b")),
             ("./", Some("")),
-            ("/etc/passwd", None),
+            ("/etc/passwd", Some("etc/passwd")),
+            ("//../etc/passwd", None),
             ("a/../../b", None),
             ("..", None),
             ("a\0b", None),

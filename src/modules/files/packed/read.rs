@@ -154,16 +154,27 @@ fn tar(stream: Box<dyn Read + '_>, visit: Visit<'_>) -> Result<(), Failure> {
     for (index, found) in archive.entries().map_err(broken)?.enumerate() {
         let mut found = found.map_err(broken)?;
         check_count(index)?;
-        // What `git archive` writes at the beginning: a comment.
-        if found.header().entry_type().is_pax_global_extensions() {
+        // What `git archive` writes at the beginning, a comment, and the name of a volume.
+        let kind = found.header().entry_type();
+        if kind.is_pax_global_extensions() || kind.as_byte() == b'V' {
             continue;
         }
-        let entry = tar_entry(&found)?;
+        let mut entry = tar_entry(&found)?;
+        if has_hidden_holes(&mut found)? {
+            entry.kind = Kind::Special("a sparse file as POSIX archives have it; pack it with `--format=gnu`");
+        }
         visit(index, &entry, &mut found)?;
     }
     // What stands behind the last entry is read too, so that damage to it is seen.
     std::io::copy(&mut archive.into_inner(), &mut std::io::sink()).map_err(broken)?;
     Ok(())
+}
+
+/// Whether an entry is a sparse file in the notation of POSIX archives: what looks like its content is a map of
+/// holes and what is between them.
+fn has_hidden_holes(found: &mut tar::Entry<'_, impl Read>) -> Result<bool, Failure> {
+    let Some(extensions) = found.pax_extensions().map_err(broken)? else { return Ok(false) };
+    Ok(extensions.flatten().any(|extension| extension.key_bytes().starts_with(b"GNU.sparse.")))
 }
 
 /// An archive with more entries than anybody needs is refused.

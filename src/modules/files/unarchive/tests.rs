@@ -136,7 +136,7 @@ fn options_choose_rename_and_keep() {
 fn nothing_is_unpacked_of_an_archive_that_would_leave_the_directory() {
     let fine: Made<'_> = ("fine", b'0', "x", 0o644);
     for bad in [
-        vec![("/etc/passwd", b'0', "x", 0o644)],
+        vec![("/../etc/passwd", b'0', "x", 0o644)],
         vec![("../etc/passwd", b'0', "x", 0o644)],
         vec![("a/../../etc/passwd", b'0', "x", 0o644)],
         vec![("l", b'2', "/etc", 0o777), ("l/passwd", b'0', "x", 0o644)],
@@ -144,6 +144,7 @@ fn nothing_is_unpacked_of_an_archive_that_would_leave_the_directory() {
         vec![("h", b'1', "/etc/passwd", 0o644)],
         vec![("h", b'1', "../etc/passwd", 0o644)],
         vec![("out/passwd", b'0', "x", 0o644)],
+        vec![("h", b'1', "out/passwd", 0o666)],
         vec![("d/x", b'0', "x", 0o644), ("d", b'2', "/etc", 0o777)],
         vec![("f", b'0', "x", 0o644), ("f/x", b'0', "x", 0o644)],
         vec![("pipe", b'6', "", 0o644)],
@@ -245,4 +246,47 @@ fn every_kind_of_archive_that_the_usual_programs_make_is_read() {
         assert_eq!(run(&mut host, &options).ending, Ending::Ok, "{line}: a second time");
     }
     assert!(made >= 3, "tar, gzip and one more are on every machine");
+}
+
+#[test]
+fn a_plan_of_large_files_is_known() {
+    let large = "x".repeat(5 << 20);
+    let mut overlay = Overlay::new(host(tar(&[("large", b'0', &large, 0o644), ("small", b'0', "s", 0o644)])));
+    let outcome = run(&mut overlay, &json!({}));
+    assert_eq!((outcome.ending, outcome.changes.len()), (Ending::Changed, 2), "{:?}", outcome.result);
+}
+
+#[test]
+fn absolute_paths_are_taken_as_paths_beneath() {
+    let mut host = host(tar(&[("/etc/motd", b'0', "new", 0o644), ("volume", b'V', "", 0o644)]));
+    host.add_file("/etc/motd", "old");
+    let outcome = run(&mut host, &json!({}));
+    assert_eq!(outcome.ending, Ending::Changed, "{:?}", outcome.result);
+    let texts = ["/etc/motd", "/srv/etc/motd"].map(|path| host.text(path));
+    assert_eq!(texts, [Some("old".to_owned()), Some("new".to_owned())]);
+}
+
+#[test]
+fn holes_in_files_are_not_their_content() {
+    let place = tempfile::tempdir().unwrap();
+    let at = |name: &str| place.path().join(name).display().to_string();
+    std::fs::create_dir(at("in")).unwrap();
+    std::fs::create_dir(at("out")).unwrap();
+    let file = std::fs::File::create(at("in/holes")).unwrap();
+    file.set_len(3 << 20).unwrap();
+    std::os::unix::fs::FileExt::write_at(&file, b"end", (2 << 20) + 5).unwrap();
+    for format in ["gnu", "pax"] {
+        let words = [&format!("--format={format}"), "--sparse", "-cf", "a.tar", "-C", "in", "holes"];
+        assert!(Command::new("tar").args(words).current_dir(place.path()).status().unwrap().success());
+        let mut real = RealHost::new(Box::new(|_| Err(Failure::new("no content"))));
+        let outcome = run(&mut real, &json!({"src": at("a.tar"), "dest": at("out")}));
+        let read = |path: &str| std::fs::read(at(path)).ok();
+        if outcome.ending == Ending::Failed {
+            assert!(format == "pax" && read("out/holes").is_none(), "{format}: {:?}", outcome.result);
+        } else {
+            assert!(read("in/holes") == read("out/holes"), "{format}: other content");
+        }
+        let _ = std::fs::remove_file(at("out/holes"));
+        assert_eq!(std::fs::read_dir(at("out")).unwrap().count(), 0, "{format}: something else was made");
+    }
 }
