@@ -309,8 +309,18 @@ fn value_or_text(prepared: &Prepared, scope: &Scope, name: &str, variable: &Vari
 
 /// Names whose values are not shown.
 fn is_secret(name: &str) -> bool {
-    let has = |part: &str| name.as_bytes().windows(part.len()).any(|window| window.eq_ignore_ascii_case(part.as_bytes()));
-    ["password", "passwd", "_pass", "secret", "token", "private_key_passphrase"].into_iter().any(has)
+    // Asked for every variable of every host: most places are told by one letter.
+    let begins = |rest: &[u8]| {
+        let has = |part: &str| rest.get(..part.len()).is_some_and(|word| word.eq_ignore_ascii_case(part.as_bytes()));
+        match rest[0].to_ascii_lowercase() {
+            b'p' => has("password") || has("passwd") || has("private_key_passphrase"),
+            b's' => has("secret"),
+            b't' => has("token"),
+            b'_' => has("_pass"),
+            _ => false,
+        }
+    };
+    (0..name.len()).any(|at| begins(&name.as_bytes()[at..]))
 }
 
 /// A definition as it was written.
@@ -366,5 +376,20 @@ fn print_listing(value: &impl serde::Serialize) -> ExitCode {
             complain(&format!("cannot write to standard output: {error}"), None)
         }
         _ => ExitCode::SUCCESS,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_secret;
+
+    #[test]
+    fn names_tell_which_values_are_not_shown() {
+        for name in ["db_password", "PASSWD", "smtp_pass", "api_Token", "my_secrets", "ssh_private_key_passphrase", "token"] {
+            assert!(is_secret(name), "{name}");
+        }
+        for name in ["", "pass", "bypass", "tokn", "passwor", "private_key", "sec"] {
+            assert!(!is_secret(name), "{name}");
+        }
     }
 }

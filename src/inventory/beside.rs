@@ -5,13 +5,17 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::model::{Names, Overwritten, Owner};
-use crate::source::{self, Diagnostic, Diagnostics, Node, NodeValue, SourceMap, yaml};
+use crate::source::{self, Diagnostic, Diagnostics, FileId, Node, NodeValue, SourceMap, yaml};
 use crate::vars::{Definition, Origin, Variable, Variables};
 
 /// Files of a group or host are found under its name with one of these, the first one that exists.
 const EXTENSIONS: [&str; 4] = ["", ".yml", ".yaml", ".json"];
 /// Directories in each other.
 const MAX_DEPTH: usize = 20;
+/// Groups or hosts whose files are held in memory before their variables are taken over.
+const AT_ONCE: usize = 500;
+/// Below this many files they are parsed before a thread would have begun.
+const WORTH_A_THREAD: usize = 16;
 
 /// What the files in one place define, by group and by host.
 #[derive(Debug, Default, Clone)]
@@ -44,29 +48,36 @@ impl Beside {
             if entries.is_empty() {
                 return found;
             }
+            let mut wanted = Vec::new();
             for name in entities {
                 let file =
                     EXTENSIONS.iter().map(|extension| format!("{name}{extension}")).find(|file| entries.contains_key(file));
                 let Some(file) = file else { continue };
                 let mut files = Vec::new();
                 collect(&folder.join(&file), entries[&file], 0, &mut files, diagnostics);
-                let mut variables = Variables::new();
-                for path in files {
-                    let mut more = Variables::new();
-                    if let Err(problem) = read_variables(map, &path, names, &mut more, diagnostics) {
-                        closed.push((owner(Arc::clone(name)), *problem));
-                    }
-                    if variables.is_empty() {
-                        variables = more;
-                        continue;
-                    }
-                    for (variable, definition) in more {
-                        if let Some(old) = variables.insert(Arc::clone(&variable), definition) {
-                            overwritten.push(Overwritten { owner: owner(Arc::clone(name)), name: variable, variable: old });
+                wanted.push((name, files));
+            }
+            for part in wanted.chunks(AT_ONCE) {
+                let mut nodes = parsed(map, part.iter().flat_map(|(_, files)| files)).into_iter();
+                for (name, files) in part {
+                    let mut variables = Variables::new();
+                    for node in nodes.by_ref().take(files.len()) {
+                        let mut more = Variables::new();
+                        if let Err(problem) = add_parsed(node, names, &mut more, diagnostics) {
+                            closed.push((owner(Arc::clone(name)), *problem));
+                        }
+                        if variables.is_empty() {
+                            variables = more;
+                            continue;
+                        }
+                        for (variable, definition) in more {
+                            if let Some(old) = variables.insert(Arc::clone(&variable), definition) {
+                                overwritten.push(Overwritten { owner: owner(Arc::clone(name)), name: variable, variable: old });
+                            }
                         }
                     }
+                    found.insert(Arc::clone(name), Arc::new(variables));
                 }
-                found.insert(Arc::clone(name), Arc::new(variables));
             }
             found
         };
@@ -141,23 +152,47 @@ fn collect(path: &Path, is_directory: bool, depth: usize, files: &mut Vec<PathBu
     }
 }
 
-/// Reads a file; the problem of one that is encrypted and cannot be opened comes back.
-fn read_variables(
-    map: &SourceMap,
-    path: &Path,
+/// A file that was read, or why it could not be.
+type Parsed = Result<(Node, Diagnostics), Box<Diagnostic>>;
+
+/// Reads files in their order, and parses them on all processors.
+fn parsed<'a>(map: &SourceMap, paths: impl Iterator<Item = &'a PathBuf>) -> Vec<Parsed> {
+    let files: Vec<_> = paths.map(|path| source::load(map, path)).collect();
+    let parse = |file: Result<FileId, _>| file.map(|file| yaml::parse_one(map, file));
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    if threads == 1 || files.len() < WORTH_A_THREAD {
+        return files.into_iter().map(parse).collect();
+    }
+    let share = files.len().div_ceil(threads);
+    let mut files = files.into_iter();
+    std::thread::scope(|scope| {
+        let mut workers = Vec::new();
+        loop {
+            let own: Vec<_> = files.by_ref().take(share).collect();
+            if own.is_empty() {
+                break;
+            }
+            workers.push(scope.spawn(move || own.into_iter().map(parse).collect::<Vec<_>>()));
+        }
+        workers.into_iter().flat_map(|worker| worker.join().expect("parsing a file does not panic")).collect()
+    })
+}
+
+/// Adds the variables of a file; the problem of one that is encrypted and cannot be opened comes back.
+fn add_parsed(
+    file: Parsed,
     names: &mut Names,
     variables: &mut Variables,
     diagnostics: &mut Diagnostics,
 ) -> Result<(), Box<Diagnostic>> {
-    let file = match source::load(map, path) {
-        Ok(file) => file,
+    let (node, problems) = match file {
+        Ok(parsed) => parsed,
         Err(problem) if problem.code == "encrypted-file" => return Err(problem),
         Err(problem) => {
             diagnostics.push(*problem);
             return Ok(());
         }
     };
-    let (node, problems) = yaml::parse_one(map, file);
     let broken = problems.has_errors();
     diagnostics.extend(problems);
     if !broken {
