@@ -21,6 +21,7 @@ use crate::template::{Renderer, TemplateError};
 use crate::vars::{Map, Scope, Value};
 
 pub mod argument_spec;
+pub mod assemble;
 pub mod assert;
 pub mod bridge;
 pub mod copy;
@@ -219,13 +220,24 @@ impl ActionContext<'_> {
     /// decrypted first, if that is wanted; its lines are hidden from then on.
     pub fn offer(&self, path: &Path, decrypt: bool) -> Result<(String, u64, u32), Done> {
         use std::os::unix::fs::PermissionsExt as _;
-        let unreadable = |error: std::io::Error| Done::failed(format!("cannot read `{}`: {error}", path.display()));
-        if !decrypt || !crate::vault::is_sealed_file(path).map_err(unreadable)? {
-            return self.digests.offer(path, self.contents).map_err(unreadable);
+        if !decrypt || !crate::vault::is_sealed_file(path).map_err(|error| unreadable(path, &error))? {
+            return self.digests.offer(path, self.contents).map_err(|error| unreadable(path, &error));
         }
-        let mode = std::fs::metadata(path).map_err(unreadable)?.permissions().mode() & 0o7777;
+        let meta = std::fs::metadata(path).map_err(|error| unreadable(path, &error))?;
+        let opened = self.content(path, decrypt)?;
+        let size = opened.len() as u64;
+        Ok((self.contents.offer_bytes(opened), size, meta.permissions().mode() & 0o7777))
+    }
+
+    /// The content of a file of the project, decrypted as [`ActionContext::offer`] does it.
+    pub fn content(&self, path: &Path, decrypt: bool) -> Result<Arc<[u8]>, Done> {
+        let is_sealed = decrypt && crate::vault::is_sealed_file(path).map_err(|error| unreadable(path, &error))?;
+        let content = std::fs::read(path).map_err(|error| unreadable(path, &error))?;
+        if !is_sealed {
+            return Ok(content.into());
+        }
         let vault = self.map.vault();
-        let opened = vault.open(&std::fs::read(path).map_err(unreadable)?).map_err(|error| {
+        let opened = vault.open(&content).map_err(|error| {
             let mut done = Done::failed(format!("cannot read `{}`: {error}", path.display()));
             done.hint = Some(error.hint());
             done
@@ -233,8 +245,7 @@ impl ActionContext<'_> {
         if let Ok(text) = std::str::from_utf8(&opened) {
             vault.redactor().learn_lines(text);
         }
-        let size = opened.len() as u64;
-        Ok((self.contents.offer_bytes(opened), size, mode))
+        Ok(opened)
     }
 
     /// The message for a file that is nowhere.
@@ -249,6 +260,10 @@ impl ActionContext<'_> {
         done.hint = Some(format!("looked in {}", looked.join(", ")));
         done
     }
+}
+
+fn unreadable(path: &Path, error: &std::io::Error) -> Done {
+    Done::failed(format!("cannot read `{}`: {error}", path.display()))
 }
 
 /// Options as JSON for the agent.
@@ -308,6 +323,7 @@ pub fn is_action(module: &str) -> bool {
         || matches!(
             module,
             "add_host"
+                | "assemble"
                 | "assert"
                 | "copy"
                 | "debug"
@@ -330,6 +346,7 @@ pub fn is_action(module: &str) -> bool {
 pub async fn run(module: &str, context: &ActionContext<'_>) -> Result<Done, ActionError> {
     match module {
         "add_host" => Ok(inventory::add_host(context)),
+        "assemble" => assemble::run(context).await,
         "assert" => assert::run(context),
         "copy" => copy::run(context).await,
         "debug" => debug::run(context),

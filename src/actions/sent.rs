@@ -14,6 +14,9 @@ pub const MODULES: &[&str] = &["patch", "unarchive", "uri"];
 pub fn needs_nothing(module: &str, options: &Map) -> bool {
     let is_form =
         options.get("body_format").is_some_and(|format| matches!(format, Value::Str(text) if &**text == "form-multipart"));
+    if module == "assemble" {
+        return options.get("remote_src").is_none_or(|value| value == &Value::Bool(true));
+    }
     module == "uri" && !options.contains_key("src") && !is_form
 }
 

@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use super::attributes::file_args;
 use super::copy::{Origin, Placed, Wish};
-use super::paths::{expand, is_directory, stat_followed};
+use super::paths::{expand, stat_followed};
 use super::pattern::{self, Lines};
 use super::state::{self, resource_id};
 use crate::claims::Claims;
@@ -30,8 +30,11 @@ file_args! {
         regexp: Option<String>,
         /// Whether parts whose name begins with a dot are left out.
         ignore_hidden: bool = false,
-        /// `false` (parts on the controller) is refused; use a template.
+        /// Whether the parts are on the host; otherwise they are on the controller, in `files/` of the role or
+        /// beside the playbook.
         remote_src: bool = true,
+        /// Whether parts on the controller that are vault-encrypted are decrypted (by the controller).
+        decrypt: bool = true,
         /// Whether a file that is replaced is kept beside it with a time stamp.
         backup: bool = false,
         /// Command that must accept the new file before it replaces the old; `%s` stands for its path.
@@ -54,43 +57,86 @@ pub const EXAMPLES: &str = r"
 /// The module.
 pub struct Assemble;
 
+/// Which parts are meant.
+#[derive(Debug)]
+pub struct Choice {
+    regexp: Option<regex::bytes::Regex>,
+    ignore_hidden: bool,
+}
+
+impl Choice {
+    /// Parts whose name matches a regular expression, perhaps without hidden ones.
+    pub fn new(regexp: Option<&str>, ignore_hidden: bool) -> Result<Self, Failure> {
+        let regexp = regexp.map(|regexp| pattern::compile(regexp, Lines::One)).transpose()?;
+        Ok(Self { regexp, ignore_hidden })
+    }
+
+    /// Whether a part of this name is meant.
+    pub fn has(&self, name: &str) -> bool {
+        self.regexp.as_ref().is_none_or(|regexp| regexp.is_match(name.as_bytes()))
+            && !(self.ignore_hidden && name.starts_with('.'))
+    }
+}
+
+/// Parts, joined.
+#[derive(Debug, Default)]
+pub struct Joined {
+    /// What they are together.
+    pub text: Vec<u8>,
+    delimiter: Option<String>,
+    has_parts: bool,
+    needs_newline: bool,
+}
+
+impl Joined {
+    /// Nothing yet; between parts stands this text, in which `\\n` is a line feed.
+    pub fn new(delimiter: Option<&str>) -> Self {
+        Self { delimiter: delimiter.map(|text| text.replace("\\n", "\n")), ..Self::default() }
+    }
+
+    /// Adds a part.
+    pub fn add(&mut self, part: &[u8]) {
+        if self.has_parts {
+            if self.needs_newline {
+                self.text.push(b'\n');
+            }
+            if let Some(delimiter) = &self.delimiter {
+                self.text.extend_from_slice(delimiter.as_bytes());
+                if !delimiter.ends_with('\n') {
+                    self.text.push(b'\n');
+                }
+            }
+        }
+        self.has_parts = true;
+        // A part without content counts as one without an end.
+        self.needs_newline = !part.ends_with(b"\n");
+        self.text.extend_from_slice(part);
+    }
+}
+
 impl Args {
     fn text(&self, host: &dyn Inspect) -> Result<String, Failure> {
         if !self.remote_src {
-            return Err(Failure::new("remote_src: false is not supported here; make the file with `template`"));
+            return Err(Failure::new("the parts are on the controller, and were not sent by it"));
         }
         let directory = expand(&self.src, host);
-        if !is_directory(&directory, host)? {
-            return Err(Failure::new(format!("Source ({}) is not a directory", directory.display())));
+        match stat_followed(&directory, host)? {
+            None => return Err(Failure::new(format!("Source ({}) does not exist", directory.display()))),
+            Some(stat) if stat.kind != FileKind::Directory => {
+                return Err(Failure::new(format!("Source ({}) is not a directory", directory.display())));
+            }
+            Some(_) => {}
         }
-        let regexp = self.regexp.as_deref().map(|regexp| pattern::compile(regexp, Lines::One)).transpose()?;
-        let delimiter = self.delimiter.as_ref().map(|text| text.replace("\\n", "\n"));
-        let mut text = Vec::new();
-        let mut needs_delimiter = false;
-        let mut needs_newline = false;
+        let choice = Choice::new(self.regexp.as_deref(), self.ignore_hidden)?;
+        let mut joined = Joined::new(self.delimiter.as_deref());
         for name in host.list(&directory)? {
             let path = directory.join(&name);
-            let is_part = regexp.as_ref().is_none_or(|regexp| regexp.is_match(name.as_bytes()))
-                && !(self.ignore_hidden && name.starts_with('.'))
-                && stat_followed(&path, host)?.is_some_and(|stat| stat.kind == FileKind::File);
-            if !is_part {
-                continue;
+            if choice.has(&name) && stat_followed(&path, host)?.is_some_and(|stat| stat.kind == FileKind::File) {
+                joined.add(&host.read(&path, LARGEST - (joined.text.len() as u64).min(LARGEST))?);
             }
-            let part = host.read(&path, LARGEST - (text.len() as u64).min(LARGEST))?;
-            if needs_newline {
-                text.push(b'\n');
-            }
-            if let Some(delimiter) = delimiter.as_ref().filter(|_| needs_delimiter) {
-                text.extend_from_slice(delimiter.as_bytes());
-                if !delimiter.ends_with('\n') {
-                    text.push(b'\n');
-                }
-            }
-            needs_newline = !part.ends_with(b"\n");
-            needs_delimiter = true;
-            text.extend(part);
         }
-        String::from_utf8(text).map_err(|_| Failure::new(format!("the files of `{}` are not all text", directory.display())))
+        String::from_utf8(joined.text)
+            .map_err(|_| Failure::new(format!("the files of `{}` are not all text", directory.display())))
     }
 
     fn wish<'a>(&'a self, text: &'a str) -> Wish<'a> {

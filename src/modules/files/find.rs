@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value};
 
+use super::mode::Mode;
 use super::paths::{expand, real_path, stat_followed};
 use super::pattern::{self, Lines};
 use super::stat::fields;
@@ -51,10 +52,16 @@ args! {
         age_stamp: Stamp = Stamp::Modification,
         /// Least size: bytes, or with `k`, `m`, `g`, `t`. Negative: greatest size.
         size: Option<String>,
+        /// Permissions, octal or symbolic (`u=rw,g=r`).
+        mode: Option<Mode>,
+        /// Whether permissions must be exactly `mode`; otherwise one bit of it is enough.
+        exact_mode: bool = true,
         /// Regular expression that a line of the file must match.
         contains: Option<String>,
         /// Whether `contains` is matched against the whole content instead of line by line.
         read_whole_file: bool = false,
+        /// How content is written that `contains` looks at: `utf-8`, `ascii` or `latin-1`.
+        encoding: Option<String>,
         /// Whether names that begin with a dot count.
         hidden: bool = false,
         /// Whether links to directories are followed.
@@ -106,8 +113,13 @@ impl Query for Find {
                 None => search.skip(&top, &format!("'{}' is not a directory", top.display())),
             }
         }
-        let message =
-            if search.skipped.is_empty() { "All paths examined" } else { "Not all paths examined, check warnings for details" };
+        let message = if search.is_full() {
+            "Limit of matches reached"
+        } else if search.skipped.is_empty() {
+            "All paths examined"
+        } else {
+            "Not all paths examined, check warnings for details"
+        };
         Ok(Map::from_iter([
             ("matched".to_owned(), Value::from(search.files.len())),
             ("files".to_owned(), search.files.into()),
@@ -138,6 +150,11 @@ impl<'a> Search<'a> {
         let compile = |patterns: &[String]| -> Result<Vec<_>, Failure> {
             patterns.iter().map(|pattern| if args.use_regex { from_start(pattern) } else { shell_pattern(pattern) }).collect()
         };
+        // These write the letters of patterns alike, or are told apart by the engine itself.
+        let is_known = |name: &str| ["utf-8", "utf8", "ascii", "us-ascii", "latin-1", "latin1", "iso-8859-1"].contains(&name);
+        if let Some(name) = args.encoding.as_ref().filter(|name| !is_known(&name.to_lowercase().replace('_', "-"))) {
+            return Err(Failure::new(format!("`encoding`: `{name}` is not supported; known are utf-8, ascii and latin-1")));
+        }
         let lines = if args.read_whole_file { Lines::Many } else { Lines::One };
         let units = [("s", 1.0), ("m", 60.0), ("h", 3600.0), ("d", 86_400.0), ("w", 604_800.0)];
         let sizes = [("b", 1.0), ("k", 1024.0), ("m", 1_048_576.0), ("g", 1_073_741_824.0), ("t", 1_099_511_627_776.0)];
@@ -190,6 +207,9 @@ impl<'a> Search<'a> {
                 let deeper = self.args.recurse && self.args.depth.is_none_or(|most| depth < most);
                 if deeper && self.leads_deeper(&path, &stat)? {
                     todo.push((path, depth + 1));
+                } else if self.args.recurse && stat.kind == FileKind::Directory {
+                    // They are not looked at, but counted.
+                    self.examined += self.host.list(&path).map_or(0, |names| names.len());
                 }
             }
         }
@@ -222,10 +242,14 @@ impl<'a> Search<'a> {
             Stamp::Modification => stat.mtime,
         };
         let age = self.age.is_none_or(|least| at_least(self.now - time, least));
+        let permitted = self.args.mode.as_ref().is_none_or(|mode| {
+            let wanted = mode.bits(0, false);
+            if self.args.exact_mode { stat.mode == wanted } else { stat.mode & wanted != 0 }
+        });
         let size = self.size.is_none_or(|least| stat.kind != FileKind::File || at_least(stat.size as f64, least));
         let named = self.patterns.is_empty() || self.patterns.iter().any(|pattern| pattern.is_match(name.as_bytes()));
         let excluded = self.excludes.iter().any(|pattern| pattern.is_match(name.as_bytes()));
-        Ok(kind && age && size && named && !excluded && self.contains(path, stat)?)
+        Ok(kind && age && permitted && size && named && !excluded && self.contains(path, stat)?)
     }
 
     fn contains(&self, path: &Path, stat: &FileStat) -> Result<bool, Failure> {
@@ -263,7 +287,7 @@ fn quantity(option: &str, text: &str, units: &[(&str, f64)]) -> Result<f64, Fail
     let factor = units.iter().find(|(name, _)| unit.starts_with(name) || unit.is_empty()).map(|(_, factor)| factor);
     match (digits.parse::<i64>(), factor) {
         (Ok(number), Some(factor)) => Ok(number as f64 * factor),
-        _ => Err(Failure::new(format!("failed to process {option}: `{text}`"))),
+        _ => Err(Failure::new(format!("failed to process {option}")).with(option, text)),
     }
 }
 
@@ -328,6 +352,10 @@ mod tests {
             (json!({"patterns": "*.log", "recurse": true}), vec!["/d/a.log", "/d/s/c.log"]),
             (json!({"patterns": "*.log", "recurse": true, "depth": 1}), vec!["/d/a.log"]),
             (json!({"patterns": "[!a]*"}), vec!["/d/b.txt"]),
+            (json!({"mode": "0644"}), vec!["/d/a.log", "/d/b.txt"]),
+            (json!({"mode": "0640"}), vec![]),
+            (json!({"mode": "u=x,o=r", "exact_mode": false}), vec!["/d/a.log", "/d/b.txt"]),
+            (json!({"mode": "u=x", "exact_mode": false}), vec![]),
             (json!({"patterns": "b.*t", "use_regex": true}), vec!["/d/b.txt"]),
             (json!({"excludes": "a*"}), vec!["/d/b.txt"]),
             (json!({"age": "1m"}), vec!["/d/b.txt"]),

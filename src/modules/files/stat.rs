@@ -65,6 +65,11 @@ impl Query for Stat {
         let Some(found) = found else { return Ok(wrap(Map::from_iter([("exists".to_owned(), Value::Bool(false))]))) };
         let mut stat = fields(&path, &found, host)?;
         stat.insert("exists".into(), true.into());
+        // What a plan would write takes whole pages, as on most file systems.
+        let (blocks, block_size) = found.storage.unwrap_or((found.size.div_ceil(4096) * 8, 4096));
+        stat.insert("blocks".into(), blocks.into());
+        stat.insert("block_size".into(), block_size.into());
+        stat.insert("device_type".into(), found.device.into());
         let [readable, writeable, executable] = host.access(&path);
         stat.insert("readable".into(), readable.into());
         stat.insert("writeable".into(), writeable.into());
@@ -191,9 +196,7 @@ fn add_flags(stat: &mut Map<String, Value>, path: &Path, host: &dyn Inspect) {
     let (version, flags) = (words.next(), words.next().unwrap_or_default().replace('-', ""));
     let names: Vec<&str> =
         flags.chars().filter_map(|flag| FLAGS.iter().find(|(letter, _)| *letter == flag)).map(|(_, name)| *name).collect();
-    if let Some(version) = version {
-        stat.insert("version".into(), version.into());
-    }
+    stat.insert("version".into(), version.into());
     stat.insert("attributes".into(), names.into());
     stat.insert("attr_flags".into(), flags.into());
 }

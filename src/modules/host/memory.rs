@@ -281,6 +281,8 @@ impl MemoryHost {
             dev: 1,
             ino: *number,
             nlink: self.names.values().filter(|other| *other == number).count() as u64,
+            device: 0,
+            storage: None,
             target: node.target.clone(),
         })
     }

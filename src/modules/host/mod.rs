@@ -77,6 +77,11 @@ pub struct FileStat {
     pub ino: u64,
     /// Number of hard links.
     pub nlink: u64,
+    /// Of a device: its number.
+    pub device: u64,
+    /// How many blocks of 512 bytes it takes, and how many bytes are best read at once; none where
+    /// nothing is stored yet.
+    pub storage: Option<(u64, u64)>,
     /// Where a symbolic link points.
     pub target: Option<PathBuf>,
 }

@@ -30,7 +30,7 @@ enum Body {
     /// Nowhere yet: why it cannot be known.
     Unknown(String),
     /// Not kept, for its size; its SHA-256 is known.
-    Digest(String, String),
+    Digest(Box<(String, String)>),
 }
 
 /// What a plan says about one path.
@@ -138,6 +138,8 @@ impl<B: Inspect> Overlay<B> {
             dev: 0,
             ino: self.next_inode,
             nlink: 1,
+            device: 0,
+            storage: None,
             target: None,
         }
     }
@@ -211,7 +213,7 @@ impl<B: Inspect> Overlay<B> {
             let count = stream.read(&mut bytes).map_err(broken)?;
             if count == 0 {
                 let reason = format!("the content of `{}` is too large for a plan", path.display());
-                return Ok((Body::Digest(digester.finish(), reason), size));
+                return Ok((Body::Digest(Box::new((digester.finish(), reason))), size));
             }
             digester.update(&bytes[..count]);
             size += count as u64;
@@ -319,7 +321,8 @@ impl<B: Inspect> Inspect for Overlay<B> {
             Body::Bytes(bytes) => Ok(bytes.to_vec()),
             Body::Below(below) => self.below.read(&below, limit),
             Body::Offered(sha256) => self.below.blob(&sha256),
-            Body::Unknown(reason) | Body::Digest(_, reason) => Err(Failure::unknown(reason)),
+            Body::Unknown(reason) => Err(Failure::unknown(reason)),
+            Body::Digest(known) => Err(Failure::unknown(known.1)),
         }
     }
 
@@ -329,7 +332,8 @@ impl<B: Inspect> Inspect for Overlay<B> {
             Body::Bytes(bytes) => Ok(Box::new(Cursor::new(bytes.to_vec()))),
             Body::Below(below) => self.below.open(&below),
             Body::Offered(sha256) => Ok(Box::new(Cursor::new(self.below.blob(&sha256)?))),
-            Body::Unknown(reason) | Body::Digest(_, reason) => Err(Failure::unknown(reason)),
+            Body::Unknown(reason) => Err(Failure::unknown(reason)),
+            Body::Digest(known) => Err(Failure::unknown(known.1)),
         }
     }
 
@@ -341,10 +345,12 @@ impl<B: Inspect> Inspect for Overlay<B> {
         let bytes = match self.open_body(path)?.1 {
             Body::None => return Err(Failure::at("read", path, "Is not a regular file")),
             Body::Below(below) => return self.below.digest(&below, algorithm),
-            Body::Offered(sha256) | Body::Digest(sha256, _) if algorithm == "sha256" => return Ok(sha256),
+            Body::Offered(sha256) if algorithm == "sha256" => return Ok(sha256),
+            Body::Digest(known) if algorithm == "sha256" => return Ok(known.0),
             Body::Offered(sha256) => self.below.blob(&sha256)?.into(),
             Body::Bytes(bytes) => bytes,
-            Body::Unknown(reason) | Body::Digest(_, reason) => return Err(Failure::unknown(reason)),
+            Body::Unknown(reason) => return Err(Failure::unknown(reason)),
+            Body::Digest(known) => return Err(Failure::unknown(known.1)),
         };
         digest_bytes(&bytes, algorithm).ok_or_else(|| no_algorithm(algorithm))
     }

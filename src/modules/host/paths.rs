@@ -81,6 +81,8 @@ mod tests {
             dev: 0,
             ino: 0,
             nlink: 1,
+            device: 0,
+            storage: None,
             target: Some(target.into()),
         }
     }

@@ -314,6 +314,8 @@ impl Inspect for RealHost {
             dev: found.dev(),
             ino: found.ino(),
             nlink: found.nlink(),
+            device: found.rdev(),
+            storage: Some((found.blocks(), found.blksize())),
             target,
         }))
     }
