@@ -122,7 +122,7 @@ impl Args {
     fn place(&self, selection: &Selection, host: &dyn Inspect) -> Result<PathBuf, Failure> {
         let place = match &self.dest {
             Some(dest) => super::paths::plain(&expand(dest, host)),
-            None if selection.is_archive => {
+            None if selection.is_many => {
                 return Err(Failure::new("Error, must specify \"dest\" when archiving multiple files or trees"));
             }
             None => {
@@ -160,10 +160,11 @@ impl Args {
             let list: Vec<String> = self.path.iter().map(|path| path.display().to_string()).collect();
             return Err(Failure::new(format!("{}: Error, no source paths were found", list.join(", "))));
         }
-        let mut selection = Selection::new(expanded, excluded, self.force_archive, host)?;
-        if self.format == Format::Zip || self.format == Format::Tar {
-            selection.is_packed_always();
-        }
+        let has_pattern = self.path.iter().any(|path| crate::commands::glob::is_pattern(&path.to_string_lossy()));
+        let mut selection = Selection::new(expanded, excluded, host)?;
+        selection.is_many |= has_pattern;
+        let has_one_form = self.format == Format::Zip || self.format == Format::Tar;
+        selection.is_archive = selection.is_many || self.force_archive || has_one_form;
         if self.remove {
             selection.removed.clone_from(&selection.paths);
         }
@@ -234,7 +235,7 @@ impl Resource for Archive {
         Ok(Written::quiet())
     }
 
-    fn result(args: &Args, before: &State, after: &State) -> Map<String, Value> {
+    fn result(_: &Args, before: &State, after: &State) -> Map<String, Value> {
         let show =
             |paths: &[PathBuf]| -> Value { paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().into() };
         let selection = &before.selection;
@@ -256,9 +257,6 @@ impl Resource for Archive {
             "missing": show(&selection.missing),
         });
         result.extend(more.as_object().cloned().unwrap_or_default());
-        if args.remove && !selection.removed.is_empty() {
-            result.insert("state".into(), "absent".into());
-        }
         result
     }
 

@@ -229,12 +229,6 @@ fn id(dest: &Path) -> ResourceId {
     ResourceId::new("git repository", dest.display().to_string())
 }
 
-/// Whether two addresses lead to the same place.
-fn is_same(one: &str, other: &str) -> bool {
-    let plain = |text: &str| text.strip_prefix("file://").unwrap_or(text).trim_end_matches('/').to_owned();
-    plain(one) == plain(other)
-}
-
 impl Resource for Git {
     type Args = Args;
     type State = State;
@@ -313,8 +307,7 @@ impl Resource for Git {
             let message = format!("Local modifications exist in the destination: {place} (force=no).");
             return Err(Failure::new(message).with("before", now.commit.clone()));
         }
-        let public = line::public(&options.repo);
-        let remote = now.remote.clone().filter(|remote| is_same(remote, &public)).unwrap_or(public);
+        let remote = line::public(&options.repo);
         let commit = match &now.target {
             Target::Kept => now.commit.clone(),
             target => Some(target.commit().unwrap_or(&options.version).to_owned()),
@@ -350,11 +343,9 @@ impl Resource for Git {
                 result.insert("msg".into(), format!("Local modifications exist in the destination: {place}").into());
             }
         }
-        if let Some(directory) = &after.wanted_git_dir {
+        if let Some(directory) = after.wanted_git_dir.as_ref().filter(|_| before.exists && before.git_dir != after.git_dir) {
             let show = |path: &Path| Value::from(path.display().to_string());
-            if before.exists && before.git_dir != after.git_dir {
-                result.insert("git_dir_before".into(), before.git_dir.as_deref().map_or(Value::Null, show));
-            }
+            result.insert("git_dir_before".into(), before.git_dir.as_deref().map_or(Value::Null, show));
             result.insert("git_dir_now".into(), show(directory));
         }
         result

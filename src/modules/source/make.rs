@@ -93,10 +93,12 @@ const GMAKE: Tool = Tool::new("gmake", "make");
 const MAKE: Tool = Tool::new("make", "make");
 
 impl Args {
-    fn tool(host: &dyn Inspect) -> Tool {
+    /// The program and where it is, if that is known.
+    fn tool(host: &dyn Inspect) -> (Tool, Option<PathBuf>) {
         let path = host.env("PATH").unwrap_or_default();
-        let is_there = path.split(':').any(|directory| exists(Path::new(directory).join("gmake"), host));
-        if is_there { GMAKE } else { MAKE }
+        let find = |name: &str| path.split(':').map(|directory| Path::new(directory).join(name)).find(|path| exists(path, host));
+        let gmake = find("gmake");
+        if gmake.is_some() { (GMAKE, gmake) } else { (MAKE, find("make")) }
     }
 
     fn line(&self, host: &dyn Inspect) -> Result<CommandLine, Failure> {
@@ -113,9 +115,10 @@ impl Args {
                 value => format!("{name}={}", String::parse(value).map_err(Failure::new)?),
             });
         }
-        let mut line = Self::tool(host).line(words);
-        if let Some(program) = &options.make {
-            line.argv[0] = expand_path(program, host).display().to_string();
+        let (tool, place) = Self::tool(host);
+        let mut line = tool.line(words);
+        if let Some(program) = options.make.as_ref().map(|program| expand_path(program, host)).or(place) {
+            line.argv[0] = program.display().to_string();
         }
         line.chdir = directory(Some(&options.chdir), host)?;
         Ok(line)
@@ -130,7 +133,7 @@ impl Resource for Make {
         let line = args.line(host)?;
         let mut question = line.clone();
         question.argv.push("--question".into());
-        let asked = Args::tool(host).query(&question, host);
+        let asked = Args::tool(host).0.query(&question, host);
         let said = match asked {
             // A directory or a program that only the plan knows.
             Err(_) if !host.acts() && exists(&args.0.chdir, host) => None,
@@ -154,7 +157,7 @@ impl Resource for Make {
         let output = host.act(line, &[])?;
         if output.rc != 0 {
             let command = line.argv.iter().map(|word| quote(word)).collect::<Vec<_>>().join(" ");
-            return Err(failed(line, &output).with("cmd", command));
+            return Err(Failure { message: output.error_text().trim().to_owned(), ..failed(line, &output) }.with("cmd", command));
         }
         let mut written = Written::quiet();
         streams(&mut written.result, output.text().trim_end_matches('\n'), output.error_text().trim_end_matches('\n'));

@@ -26,12 +26,14 @@ pub(super) struct Selection {
     pub(super) removed: Vec<PathBuf>,
     /// The directory that names in the archive begin after.
     pub(super) root: PathBuf,
+    /// More than one file is meant.
+    pub(super) is_many: bool,
     /// An archive, rather than one file compressed.
     pub(super) is_archive: bool,
 }
 
 impl Selection {
-    pub(super) fn new(expanded: Vec<PathBuf>, excluded: Vec<PathBuf>, force: bool, host: &dyn Inspect) -> Result<Self, Failure> {
+    pub(super) fn new(expanded: Vec<PathBuf>, excluded: Vec<PathBuf>, host: &dyn Inspect) -> Result<Self, Failure> {
         let (mut paths, mut missing) = (Vec::new(), Vec::new());
         for path in expanded.iter().filter(|path| !excluded.contains(path)) {
             let list = if host.stat(&plain(path))?.is_some() { &mut paths } else { &mut missing };
@@ -39,13 +41,8 @@ impl Selection {
         }
         let root = common_root(&expanded);
         let has_directory = paths.iter().any(|path| is_directory(path, host).unwrap_or(false));
-        let is_archive = force || has_directory || expanded.len() > 1;
-        Ok(Self { expanded, excluded, paths, missing, removed: Vec::new(), root, is_archive })
-    }
-
-    /// A format that has no other form.
-    pub(super) fn is_packed_always(&mut self) {
-        self.is_archive = true;
+        let is_many = has_directory || expanded.len() > 1;
+        Ok(Self { expanded, excluded, paths, missing, removed: Vec::new(), root, is_many, is_archive: is_many })
     }
 }
 
@@ -96,14 +93,17 @@ pub(super) fn of_files(
         }
         let mut todo = vec![top];
         while let Some(directory) = todo.pop() {
+            let mut files = Vec::new();
             for name in host.list(&directory)? {
                 let path = directory.join(name);
                 let Some(stat) = host.stat(&path)? else { continue };
                 if stat.kind == FileKind::Directory {
                     todo.push(path.clone());
                 }
-                entries.push((path, stat));
+                let list = if is_directory(&path, host)? { &mut entries } else { &mut files };
+                list.push((path, stat));
             }
+            entries.append(&mut files);
             if entries.len() > MOST_ENTRIES {
                 return Err(Failure::new(format!("there are more than {MOST_ENTRIES} files to be packed")));
             }
@@ -222,7 +222,7 @@ fn line(entry: &Entry, format: Format) -> String {
     format!("{name} {what} {mode:04o} {uid}:{gid} {moment} {target}{content}\n")
 }
 
-/// Entries as zip has them: links are followed, those that lead nowhere left out.
+/// Entries as zip has them: links are followed.
 pub(super) fn followed(entries: Vec<Entry>, host: &dyn Inspect) -> Result<Vec<Entry>, Failure> {
     let mut done = Vec::new();
     for entry in entries {
@@ -230,7 +230,9 @@ pub(super) fn followed(entries: Vec<Entry>, host: &dyn Inspect) -> Result<Vec<En
             done.push(entry);
             continue;
         }
-        let Some(stat) = stat_followed(&entry.path, host)?.filter(|stat| stat.kind == FileKind::File) else { continue };
+        let leads_nowhere =
+            || Failure::new(format!("`{}` is a link that leads nowhere; zip cannot pack it", entry.path.display()));
+        let stat = stat_followed(&entry.path, host)?.ok_or_else(leads_nowhere)?;
         done.push(self::entry(entry.name, entry.path, &stat, host)?);
     }
     Ok(done)

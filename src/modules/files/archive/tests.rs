@@ -15,7 +15,7 @@ struct Place(tempfile::TempDir);
 impl Place {
     fn new() -> Self {
         let place = Self(tempfile::tempdir().unwrap());
-        place.shell("mkdir -p in/d/sub; echo 1 >in/a.txt; echo 2 >in/d/b.txt; echo 3 >in/d/sub/c; ln -s b.txt in/d/l; touch -- in/-n; mkfifo in/d/pipe; touch -d 2001-02-03 in/a.txt");
+        place.shell("mkdir -p in/d/sub; echo 1 >in/a.txt; echo 2 >in/d/b.txt; echo 3 >in/d/sub/c; ln -s b.txt in/d/l; ln -s sub in/d/s; touch -- in/-n; mkfifo in/d/pipe; touch -d 2001-02-03 in/a.txt; ln -s nowhere broken");
         place
     }
 
@@ -53,22 +53,23 @@ impl Place {
 #[test]
 fn archives_hold_what_was_asked_for() {
     for (options, test, names) in [
-        (json!({"path": "@in/d", "dest": "@o.tgz"}), "tar tzf o.tgz", "d/b.txt d/l d/sub/ d/sub/c"),
-        (json!({"path": "@in/d/", "dest": "@o.tar", "format": "tar"}), "tar tf o.tar", "b.txt l sub/ sub/c"),
+        (json!({"path": "@in/d", "dest": "@o.tgz"}), "tar tzf o.tgz", "d/b.txt d/l d/s d/sub/ d/sub/c"),
+        (json!({"path": "@in/d/", "dest": "@o.tar", "format": "tar"}), "tar tf o.tar", "b.txt l s sub/ sub/c"),
         (json!({"path": ["@in/a.txt", "@in/-n"], "dest": "@o.tgz"}), "tar tzf o.tgz", "-n a.txt"),
         (json!({"path": ["@in/*"], "exclude_path": ["@in/d"], "dest": "@o", "format": "bz2"}), "tar tjf o", "-n a.txt"),
         (
             json!({"path": "@in/d", "dest": "@o", "format": "xz", "exclusion_patterns": ["*.txt", "d/l"]}),
             "tar tJf o",
-            "d/sub/ d/sub/c",
+            "d/s d/sub/ d/sub/c",
         ),
-        (json!({"path": "@in/d", "dest": "@o.zip", "format": "zip"}), "unzip -Z1 o.zip", "d/b.txt d/l d/sub/ d/sub/c"),
+        (json!({"path": "@in/d", "dest": "@o.zip", "format": "zip"}), "unzip -Z1 o.zip", "d/b.txt d/l d/s/ d/sub/ d/sub/c"),
         (
             json!({"path": "@in/a.txt", "dest": "@o", "force_archive": true, "mode": "0600"}),
             "stat -c %a o >/dev/null; tar tzf o",
             "a.txt",
         ),
         (json!({"path": "@in/a.txt"}), "zcat in/a.txt.gz", "1"),
+        (json!({"path": "@in/a.txt", "format": "zip"}), "unzip -Z1 in/a.txt.zip", "a.txt"),
         (json!({"path": "@in/a.txt", "format": "bz2"}), "bzcat in/a.txt.bz2", "1"),
         (json!({"path": "@in/a.txt", "dest": "@o.xz", "format": "xz"}), "xzcat o.xz", "1"),
     ] {
@@ -106,8 +107,8 @@ fn an_archive_follows_its_files() {
 fn files_are_removed_when_they_were_packed() {
     let place = Place::new();
     let outcome = place.apply(&json!({"path": ["@in/d/", "@in/a.txt"], "dest": "@o.tgz", "remove": true}));
-    assert_eq!((outcome.ending, &outcome.result["state"]), (Ending::Changed, &json!("absent")));
-    assert_eq!(place.shell("ls in; tar tzf o.tgz | sort"), "-n\na.txt\nd/b.txt\nd/l\nd/sub/\nd/sub/c");
+    assert_eq!((outcome.ending, &outcome.result["state"]), (Ending::Changed, &json!("file")));
+    assert_eq!(place.shell("ls in; tar tzf o.tgz | sort"), "-n\na.txt\nd/b.txt\nd/l\nd/s\nd/sub/\nd/sub/c");
 }
 
 #[test]
@@ -124,6 +125,7 @@ fn what_is_missing_is_told() {
         (json!({"path": "@no*", "dest": "@o"}), "no source paths were found"),
         (json!({"path": "@in/d", "dest": "@in"}), "is a directory"),
         (json!({"path": "@in/d", "dest": "@no/o"}), "does not exist"),
+        (json!({"path": "@broken", "dest": "@o.zip", "format": "zip"}), "leads nowhere"),
     ] {
         let outcome = place.apply(&options);
         assert_eq!(outcome.ending, Ending::Failed, "{options}");

@@ -67,7 +67,7 @@ pub(super) fn local(state: &mut State, options: &Options, host: &dyn Inspect) ->
     if state.wanted_git_dir.is_some() {
         state.git_dir = first(ask(&["rev-parse", "--absolute-git-dir"])?).map(PathBuf::from);
     }
-    state.remote = remote.map(|remote| public(&remote));
+    state.remote = remote.map(|remote| if remote.starts_with('/') { remote } else { public(&remote) });
     (state.commit, state.modified) = (commit, modified);
     Ok(())
 }

@@ -21,8 +21,11 @@ fn secret(repo: &str) -> Option<(String, String)> {
     Some((format!("{scheme}://{authority}/"), format!("{scheme}://{server}/")))
 }
 
-/// An address without user and password.
+/// An address without user and password; of a path the address that means it, so that `depth` holds there too.
 pub(super) fn public(repo: &str) -> String {
+    if repo.starts_with('/') {
+        return format!("file://{repo}");
+    }
     match secret(repo) {
         Some((with, without)) => repo.replacen(with.trim_end_matches('/'), without.trim_end_matches('/'), 1),
         None => repo.to_owned(),
@@ -161,7 +164,7 @@ mod tests {
             ("https://h.org/a@b", "https://h.org/a@b"),
             ("ssh://git@h.org/a", "ssh://git@h.org/a"),
             ("git@h.org:a/b.git", "git@h.org:a/b.git"),
-            ("/srv/a@b.git", "/srv/a@b.git"),
+            ("/srv/a@b.git", "file:///srv/a@b.git"),
         ] {
             assert_eq!(public(repo), expected);
         }

@@ -162,7 +162,7 @@ fn another_address_and_another_place_for_gits_files_are_changes() {
     let outcome = place.apply(&json!({"repo": "file://@other.git"}));
     assert_eq!((outcome.ending, &outcome.result["remote_url_changed"]), (Ending::Changed, &json!(true)));
     assert!(place.shell("git -C sub/clone remote get-url origin").ends_with("/other.git"));
-    assert_eq!(place.apply(&json!({"repo": "@other.git"})).ending, Ending::Ok);
+    assert_eq!(place.apply(&json!({"repo": "@other.git"})).ending, Ending::Ok, "a path is the same as its address");
     let outcome = place.apply(&json!({"repo": "@other.git", "separate_git_dir": "@own.git"}));
     assert_eq!(outcome.ending, Ending::Changed);
     place.shell("[ -f own.git/HEAD ] && [ -f sub/clone/.git ] && git -C sub/clone status");
