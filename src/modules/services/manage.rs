@@ -297,6 +297,15 @@ impl Tool<'_> {
         if !self.systemd {
             return Err(Failure::new("only systemd can mask a unit"));
         }
+        // A mask is a link in this place; systemd replaces links there, but no files.
+        let own = Path::new("/etc/systemd/system").join(crate::host::unit_name(&self.unit.name));
+        if mask
+            && self.wish.scope == Scope::System
+            && host.stat(&own)?.is_some_and(|stat| stat.kind != crate::host::FileKind::Link)
+        {
+            let message = format!("Unable to mask service {}: `{}` is a file, not a link", self.unit.name, own.display());
+            return Err(Failure::new(message));
+        }
         self.unit.enabled = if mask { "masked" } else { "disabled" }.into();
         self.unit.properties.insert("LoadState".into(), if mask { "masked" } else { "loaded" }.into());
         let verb = if mask { "mask" } else { "unmask" };
@@ -443,5 +452,21 @@ mod tests {
     fn a_missing_service_is_named() {
         let outcome = run(json!({"name": "nosuch", "state": "started"}), &mut MemoryHost::default());
         assert_eq!(outcome.result["msg"], "Could not find the requested service nosuch: host");
+    }
+
+    #[test]
+    fn a_file_is_in_the_way_of_a_mask_in_a_plan_too() {
+        let host = |file: bool| {
+            let mut host = MemoryHost::default();
+            host.add_unit("app.service", "inactive", "disabled");
+            if file {
+                host.add_file("/etc/systemd/system/app.service", "[Unit]\n");
+            }
+            Overlay::new(host)
+        };
+        let wish = json!({"name": "app", "masked": true});
+        assert_eq!(run(wish.clone(), &mut host(false)).ending, Ending::Changed);
+        let outcome = run(wish, &mut host(true));
+        assert!(outcome.result["msg"].as_str().unwrap().ends_with("is a file, not a link"), "{:?}", outcome.result);
     }
 }

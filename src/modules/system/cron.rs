@@ -123,6 +123,10 @@ fn job_line(args: &Args) -> Result<String, Failure> {
         (Some(_), None) => return Err(Failure::new("To use cron_file=... parameter you must specify user=... as well")),
         (None, _) => String::new(),
     };
+    let columns = [&args.minute, &args.hour, &args.day, &args.month, &args.weekday];
+    if args.special_time.is_some() && columns.iter().any(|column| *column != "*") {
+        return Err(Failure::new("You must specify time and date fields or special time."));
+    }
     Ok(match args.special_time {
         Some(special) => format!("{off}@{} {user}{job}", special.word()),
         None => format!("{off}{} {} {} {} {} {user}{job}", args.minute, args.hour, args.day, args.month, args.weekday),
@@ -198,9 +202,13 @@ impl Resource for Cron {
         crontab::write(step, args.user.is_some(), args.backup, "backup_file", host)
     }
 
-    fn result(_: &Args, _: &Crontab, after: &Crontab) -> Map<String, Value> {
+    fn result(args: &Args, _: &Crontab, after: &Crontab) -> Map<String, Value> {
         let jobs: Vec<&str> = after.file.lines().filter_map(|line| line.strip_prefix(MARK)).collect();
-        Map::from_iter([("jobs".to_owned(), json!(jobs)), ("envs".to_owned(), json!(after.variables()))])
+        let mut result = Map::from_iter([("jobs".to_owned(), json!(jobs)), ("envs".to_owned(), json!(after.variables()))]);
+        if let Some(file) = &args.cron_file {
+            result.insert("cron_file".into(), json!(file));
+        }
+        result
     }
 
     fn claims(args: &Args) -> Claims {
