@@ -52,6 +52,9 @@ impl Worker for Machine {
             Mode::Plan => {
                 let plan = self.plan.get_or_insert_with(|| Overlay::new(real(&self.blobs)));
                 plan.below_mut().begin_task(environment, deadline);
+                if task.in_doubt {
+                    plan.doubt();
+                }
                 run_module(task, plan)
             }
         }

@@ -64,6 +64,9 @@ pub struct Task {
     pub options: Map<String, Value>,
     /// Apply or plan.
     pub mode: Mode,
+    /// In a plan: what an earlier task of this host does is not known.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub in_doubt: bool,
     /// Variables added to the environment of everything that the task runs.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub environment: Map<String, Value>,

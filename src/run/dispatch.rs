@@ -177,14 +177,19 @@ impl Job {
                 let this = self.task_run(others);
                 let info = Arc::clone(&this.info);
                 let (finish, ended, report) = include::perform(&this).await;
-                if let Some(report) = report.as_ref().filter(|report| report.ending == TaskEnding::Failed) {
-                    self.note_failure(&this, report);
+                match report.as_ref().map(|report| (report.ending, report)) {
+                    Some((TaskEnding::Failed, report)) => self.note_failure(&this, report),
+                    Some((TaskEnding::Unknown, _)) => this.doubt(),
+                    _ => {}
                 }
                 NodeDone { report, info: Some(info), ..plain(finish, ended) }
             }
             _ => {
                 let this = self.task_run(others);
                 let report = this.perform().await;
+                if report.ending == TaskEnding::Unknown {
+                    this.doubt();
+                }
                 self.note_role(&report);
                 let mut finish = finish(&report);
                 if finish == Finish::Failed {

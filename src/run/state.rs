@@ -148,6 +148,8 @@ pub struct HostState {
     pub locked_by: Mutex<Option<String>>,
     /// It was reached (for the recap and the record).
     pub reached: AtomicBool,
+    /// What an earlier task does here is not known.
+    pub(super) in_doubt: AtomicBool,
 }
 
 impl HostState {
@@ -181,6 +183,7 @@ impl HostState {
             locked: tokio::sync::Mutex::default(),
             locked_by: Mutex::default(),
             reached: AtomicBool::new(false),
+            in_doubt: AtomicBool::new(false),
         }
     }
 

@@ -1,6 +1,7 @@
 //! One task on one host: conditions, loops, retries, the work itself, and what is registered.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
@@ -160,6 +161,7 @@ impl HostAgent<'_> {
             module: name.to_owned(),
             options,
             mode: self.mode,
+            in_doubt: self.host.in_doubt.load(Ordering::Relaxed),
             environment: self.environment.clone(),
             timeout: self.timeout,
             job,
@@ -272,6 +274,11 @@ impl TaskRun {
             }
         }
         report
+    }
+
+    /// After a task of which nobody knows what it does, later ones of its hosts know less.
+    pub(super) fn doubt(&self) {
+        self.hosts().for_each(|host| host.in_doubt.store(true, Ordering::Relaxed));
     }
 
     /// The hosts for which it runs.
@@ -734,6 +741,7 @@ impl TaskRun {
         };
         let mut message = done.message.clone();
         let mut value = if not_run {
+            self.doubt();
             let what = done.changes.first().map_or_else(|| task.title().to_owned(), |change| change.resource.name.clone());
             let reason: Arc<str> = format!("the result of `{}`, which a plan does not run", short(&what)).into();
             // That it will run is known; what comes of it is not.

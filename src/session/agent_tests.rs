@@ -36,6 +36,7 @@ fn task(module: &str, pairs: &[(&str, &str)]) -> Task {
         module: module.into(),
         options: options(pairs),
         mode: Mode::Apply,
+        in_doubt: false,
         environment: serde_json::Map::new(),
         timeout: None,
         job: None,

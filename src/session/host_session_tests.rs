@@ -25,7 +25,7 @@ fn target(transport: Transport) -> Target {
 
 fn task(module: &str, options: Value, mode: Mode) -> Task {
     let Value::Object(options) = options else { panic!("options are a mapping") };
-    Task { id: 0, module: module.into(), options, mode, environment: Map::new(), timeout: None, job: None }
+    Task { id: 0, module: module.into(), options, mode, in_doubt: false, environment: Map::new(), timeout: None, job: None }
 }
 
 async fn local() -> HostSession {

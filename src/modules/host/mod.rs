@@ -417,6 +417,11 @@ pub trait Inspect {
     fn env(&self, name: &str) -> Option<String>;
     /// Whether commands may be run for their effect (false on an overlay).
     fn acts(&self) -> bool;
+    /// Whether package lists say now what they will say when this task is applied. Not so in a plan after
+    /// a task that would refresh them, change where they come from, or do what nobody knows.
+    fn lists_are_current(&self) -> bool {
+        true
+    }
     /// Opens a TCP connection from the host itself; nothing is sent.
     fn connect(&self, address: std::net::SocketAddr, within: Duration) -> std::io::Result<std::net::TcpStream> {
         std::net::TcpStream::connect_timeout(&address, within)

@@ -52,6 +52,8 @@ pub struct Overlay<B: Inspect> {
     packages: BTreeMap<String, Option<Package>>,
     units: BTreeMap<String, Unit>,
     things: BTreeMap<ResourceId, Thing>,
+    /// Whether an earlier task would refresh package lists, or do what nobody knows.
+    lists_changed: bool,
     next_inode: u64,
     /// Bytes of content from streams that are kept.
     kept: u64,
@@ -61,6 +63,18 @@ pub struct Overlay<B: Inspect> {
 const LARGEST_RECORDED: u64 = 4 << 20;
 /// Most content from streams (bytes) that a plan keeps.
 const MOST_RECORDED: u64 = 32 << 20;
+/// Where package managers are told where their lists come from.
+const LIST_SOURCES: [&str; 9] = [
+    "/etc/apt",
+    "/etc/yum.repos.d",
+    "/etc/dnf",
+    "/etc/yum.conf",
+    "/etc/zypp",
+    "/etc/pacman.conf",
+    "/etc/pacman.d",
+    "/etc/apk",
+    "/var/lib/apt",
+];
 /// Inode numbers of recorded files start here, out of the way of real ones.
 const FIRST_INODE: u64 = 1 << 62;
 
@@ -75,9 +89,15 @@ impl<B: Inspect> Overlay<B> {
             packages: BTreeMap::new(),
             units: BTreeMap::new(),
             things: BTreeMap::new(),
+            lists_changed: false,
             next_inode: FIRST_INODE,
             kept: 0,
         }
+    }
+
+    /// What an earlier task does here is not known.
+    pub fn doubt(&mut self) {
+        self.lists_changed = true;
     }
 
     /// What lies below.
@@ -288,7 +308,7 @@ impl<B: Inspect> Overlay<B> {
                     self.remove(path)?;
                 }
             }
-            Effect::PackageLists => {}
+            Effect::PackageLists => self.lists_changed = true,
             Effect::Thing(id, thing) => {
                 self.things.insert(id.clone(), thing.clone());
             }
@@ -482,6 +502,11 @@ impl<B: Inspect> Inspect for Overlay<B> {
 
     fn acts(&self) -> bool {
         false
+    }
+
+    fn lists_are_current(&self) -> bool {
+        let is_source = |path: &PathBuf| LIST_SOURCES.iter().any(|source| path.starts_with(source));
+        !self.lists_changed && !self.entries.keys().any(is_source)
     }
 }
 

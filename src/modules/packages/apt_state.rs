@@ -308,8 +308,8 @@ fn decide(
     let name = &target.name;
     let known = match candidate {
         Listed::Known(candidate) => candidate,
-        // In a plan the lists may be those from before an update that is only planned.
-        Listed::Unknown if target.installed.is_none() && host.acts() => {
+        // After an update that is only planned they may know it.
+        Listed::Unknown if target.installed.is_none() && host.lists_are_current() => {
             return Err(Failure::new(format!("No package matching '{name}' is available")));
         }
         Listed::Unknown | Listed::NotAsked => Candidate { version: None, versions: Vec::new() },
@@ -323,6 +323,10 @@ fn decide(
         let Some(exact) = exact else {
             return Err(Failure::new(format!("no available version of '{name}' matches '{wanted}'")));
         };
+        let is_listed = known.versions.is_empty() || known.versions.iter().any(|listed| listed == exact);
+        if !is_listed && host.lists_are_current() {
+            return Err(Failure::new(format!("no available installation candidate for {name}={exact}")));
+        }
         return Ok(Todo::Install(format!("{name}={exact}"), Some(exact.to_owned())));
     }
     match (&target.installed, &known.version) {
@@ -341,7 +345,10 @@ fn decide(
                     return Ok(Todo::Provided);
                 }
             }
-            if providers.is_empty() && host.acts() && args.deb.is_none() && host.stat(Path::new("/usr/bin/apt-cache"))?.is_some()
+            if providers.is_empty()
+                && host.lists_are_current()
+                && args.deb.is_none()
+                && host.stat(Path::new("/usr/bin/apt-cache"))?.is_some()
             {
                 return Err(Failure::new(format!("No package matching '{name}' is available")));
             }
@@ -398,4 +405,48 @@ fn package_file(deb: &str, args: &Args, host: &dyn Inspect) -> Result<Target, Fa
     });
     let todo = if enough { Todo::Nothing } else { Todo::Install(word, Some(version)) };
     Ok(Target { name, installed, todo })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::host::memory::MemoryHost;
+    use crate::host::overlay::Overlay;
+    use crate::host::{Attributes, FileWrite, Host};
+    use crate::outcome::Ending;
+
+    #[test]
+    fn a_plan_knows_what_cannot_be_installed_unless_its_own_tasks_change_the_lists() {
+        let host = || {
+            let mut host = MemoryHost::default();
+            host.add_file("/usr/bin/apt-cache", "");
+            host.add_directory("/etc/apt/sources.list.d");
+            let listed = "zip:\n  Installed: (none)\n  Candidate: 3.0-13\n  Version table:\n     3.0-13 500\n";
+            host.answer(&["apt-cache", "policy", "*"], 0, listed);
+            host.answer(&["apt-cache", "showpkg", "*"], 0, "");
+            Overlay::new(host)
+        };
+        let plan = |name: &str, mut host: Overlay<MemoryHost>| {
+            let options = json!({"name": name});
+            (crate::registry::find("apt").unwrap().run)(options.as_object().unwrap(), &mut host).ending
+        };
+        assert_eq!(plan("zip", host()), Ending::Changed);
+        assert_eq!(plan("zip=3.0-13", host()), Ending::Changed);
+        for name in ["no-such-package", "zip=9.9"] {
+            assert_eq!(plan(name, host()), Ending::Failed, "{name}");
+            let mut refreshed = host();
+            refreshed.act(&CommandLine::default(), &[Effect::PackageLists]).unwrap();
+            assert_eq!(plan(name, refreshed), Ending::Changed, "{name}");
+            let mut other_sources = host();
+            let path = Path::new("/etc/apt/sources.list.d/new.list");
+            let file = FileWrite { path, content: b"", attributes: Attributes::default(), validate: None };
+            other_sources.write(&file).unwrap();
+            assert_eq!(plan(name, other_sources), Ending::Changed, "{name}");
+            let mut in_doubt = host();
+            in_doubt.doubt();
+            assert_eq!(plan(name, in_doubt), Ending::Changed, "{name}");
+        }
+    }
 }

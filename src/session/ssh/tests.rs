@@ -63,7 +63,16 @@ impl Controller {
 
 fn command(argv: &[&str]) -> Task {
     let Value::Object(options) = json!({ "argv": argv }) else { unreachable!("it is a mapping") };
-    Task { id: 0, module: "command".into(), options, mode: Mode::Apply, environment: Map::new(), timeout: None, job: None }
+    Task {
+        id: 0,
+        module: "command".into(),
+        options,
+        mode: Mode::Apply,
+        in_doubt: false,
+        environment: Map::new(),
+        timeout: None,
+        job: None,
+    }
 }
 
 async fn says_hello(session: &HostSession) {
