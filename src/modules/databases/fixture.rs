@@ -5,4 +5,5 @@ use crate::host::memory::MemoryHost;
 /// Adds the answers: servers that have nothing yet.
 pub(crate) fn answers(host: &mut MemoryHost) {
     host.answer(&["psql", "*"], 0, "[]\n");
+    host.answer(&["mysql", "*"], 0, "");
 }

@@ -252,6 +252,16 @@ pub(crate) fn only_looks(statement: &str) -> bool {
 
 /// A query with its arguments in place of `%s` and `%(name)s`; `%%` is a percent sign.
 pub(crate) fn filled(query: &str, positional: Option<&[Value]>, named: Option<&Map<String, Value>>) -> Result<String, Failure> {
+    filled_with(query, positional, named, &value)
+}
+
+/// Likewise, for a server whose values are written by `quote`.
+pub(crate) fn filled_with(
+    query: &str,
+    positional: Option<&[Value]>,
+    named: Option<&Map<String, Value>>,
+    quote: &dyn Fn(&Value) -> Result<String, Failure>,
+) -> Result<String, Failure> {
     if positional.is_none() && named.is_none() {
         return Ok(query.to_owned());
     }
@@ -267,11 +277,11 @@ pub(crate) fn filled(query: &str, positional: Option<&[Value]>, named: Option<&M
             rest = after;
         } else if let (Some(after), Some(_)) = (after.strip_prefix('s'), positional) {
             let argument = values.next().ok_or_else(|| wrong("it has more `%s` than there are `positional_args`".into()))?;
-            text.push_str(&value(argument)?);
+            text.push_str(&quote(argument)?);
             rest = after;
         } else if let (Some((name, after)), Some(named)) = (inner, named) {
             let argument = named.get(name).ok_or_else(|| wrong(format!("`named_args` has no `{name}`")))?;
-            text.push_str(&value(argument)?);
+            text.push_str(&quote(argument)?);
             rest = after;
         } else {
             return Err(wrong("a percent sign that begins no argument must be written `%%`".into()));
