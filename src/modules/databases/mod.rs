@@ -14,8 +14,10 @@ pub mod mysql_user;
 pub mod mysql_variables;
 mod postgres;
 mod postgres_dump;
+mod postgres_objects;
 pub mod postgresql_db;
 pub mod postgresql_ext;
+pub mod postgresql_privs;
 pub mod postgresql_query;
 pub mod postgresql_user;
 mod rows;
@@ -30,6 +32,7 @@ pub(crate) const MODULES: &[Module] = &[
     registry::resource::<mysql_variables::MysqlVariables>("mysql_variables", mysql_variables::EXAMPLES),
     registry::resource::<postgresql_db::PostgresqlDb>("postgresql_db", postgresql_db::EXAMPLES),
     registry::resource::<postgresql_ext::PostgresqlExt>("postgresql_ext", postgresql_ext::EXAMPLES),
+    registry::resource::<postgresql_privs::PostgresqlPrivs>("postgresql_privs", postgresql_privs::EXAMPLES),
     registry::command::<postgresql_query::PostgresqlQuery>("postgresql_query", postgresql_query::EXAMPLES),
     registry::resource::<postgresql_user::PostgresqlUser>("postgresql_user", postgresql_user::EXAMPLES),
 ];

@@ -62,6 +62,7 @@ macro_rules! mysql_args {
                     ],
                     check_hostname: self.check_hostname.unwrap_or(false),
                     implicit: false,
+                    file_wins: false,
                     start: Vec::new(),
                 }
             }
@@ -84,6 +85,8 @@ pub(crate) struct Login<'a> {
     pub(crate) check_hostname: bool,
     /// `root` without a password was let in, so that nothing else is needed.
     pub(crate) implicit: bool,
+    /// Whether option files decide where the server is, if it is where servers usually are.
+    pub(crate) file_wins: bool,
     /// Statements at the start of each session.
     pub(crate) start: Vec<String>,
 }
@@ -94,8 +97,11 @@ pub(crate) type Row = BTreeMap<String, Option<String>>;
 /// Where distributions have the server's socket.
 const SOCKETS: &[&str] = &["/run/mysqld/mysqld.sock", "/var/lib/mysql/mysql.sock", "/tmp/mysql.sock"];
 
-/// Errors after which a plan goes on as if nothing were there yet: no server, no login, no database.
-const NOT_YET: &[&str] = &["1044", "1045", "1049", "1698", "2002", "2003", "2005", "2059"];
+/// Errors after which a plan, if an earlier task of it has something to do, goes on as if nothing were there
+/// yet: no database, no server.
+const NOT_YET: &[&str] = &["1049", "2002", "2003", "2005"];
+/// The server knows the account, or another of its name, and does not let it in.
+const DENIED: &[&str] = &["1044", "1045", "1698"];
 
 /// A name in backticks: it stands for itself.
 pub(crate) fn identifier(name: &str) -> String {
@@ -131,7 +137,7 @@ impl Login<'_> {
     /// Whether the server knows the account but does not let it in.
     pub(crate) fn is_denied(&self, host: &dyn Inspect) -> Result<bool, Failure> {
         let line = self.client(&["mysql"], "SELECT 1;", host)?;
-        Ok(host.query(&line).is_ok_and(|output| output.rc != 0 && ["1045", "1698"].contains(&code(&output).as_str())))
+        Ok(host.query(&line).is_ok_and(|output| output.rc != 0 && DENIED.contains(&code(&output).as_str())))
     }
 
     /// Options of every client program; options files come first, as they must.
@@ -150,6 +156,7 @@ impl Login<'_> {
         words.extend(self.user.map(|user| format!("--user={user}")));
         match (self.socket, self.host) {
             (Some(socket), _) => words.push(format!("--socket={socket}")),
+            (None, "localhost") if self.port == 3306 && self.file_wins => {}
             (None, "localhost") if self.port == 3306 => {
                 let there = |path: &&&str| host.stat(&PathBuf::from(**path)).is_ok_and(|found| found.is_some());
                 match SOCKETS.iter().find(there) {
@@ -200,9 +207,13 @@ impl Login<'_> {
     pub(crate) fn ask(&self, script: &str, host: &dyn Inspect) -> Result<Option<Vec<Vec<Row>>>, Failure> {
         match host.query(&self.client(&["mysql"], script, host)?).map_err(missing) {
             Ok(output) if output.rc == 0 => Ok(Some(results(&output.text())?)),
-            Ok(output) if !host.acts() && NOT_YET.contains(&code(&output).as_str()) => Ok(None),
+            Ok(output) if host.has_plans() && NOT_YET.contains(&code(&output).as_str()) => Ok(None),
+            // An earlier task may set the password.
+            Ok(output) if host.has_plans() && DENIED.contains(&code(&output).as_str()) => {
+                Err(Failure::unknown(self.failed(&output).message))
+            }
             Ok(output) => Err(self.failed(&output)),
-            Err(_) if !host.acts() => Ok(None),
+            Err(_) if host.has_plans() => Ok(None),
             Err(failure) => Err(failure),
         }
     }
@@ -223,7 +234,7 @@ impl Login<'_> {
         let said = output.error_text();
         let who = self.user.map(|user| format!(" for `{user}`")).unwrap_or_default();
         let mut message = format!("the server refused it{who}: {}", hidden(&said));
-        if ["1045", "1698"].contains(&code(output).as_str()) {
+        if DENIED.contains(&code(output).as_str()) {
             message.push_str("\nhint: `login_user` and `login_password`, or `become: true` where root logs in by the socket");
         }
         Failure::new(message).with("rc", output.rc)

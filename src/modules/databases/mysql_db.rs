@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use serde_json::{Map, Value, json};
 
 use super::dump::{self, plain, words};
-use super::mysql::{identifier, literal, mysql_args};
+use super::mysql::{Login, identifier, literal, mysql_args};
 use crate::change::{Change, ResourceId, ResourceState};
 use crate::choice;
 use crate::claims::Claims;
@@ -68,7 +68,7 @@ mysql_args! {
         restrict_config_file: bool = false,
         /// Whether `root` without a password is tried first.
         check_implicit_admin: bool = false,
-        /// Accepted and without effect: option files are read by the client itself, which knows what wins.
+        /// Whether host, port and socket of option files count where none is given here.
         config_overrides_defaults: bool = false,
         /// Directory in which a dump or an import is run.
         chdir: Option<PathBuf>,
@@ -119,8 +119,12 @@ impl resource::State for State {
     }
 }
 
+fn login(args: &Args) -> Login<'_> {
+    Login { file_wins: args.config_overrides_defaults, ..args.login() }
+}
+
 fn id(args: &Args, name: &str) -> ResourceId {
-    ResourceId::new("mysql_db", args.login().place(name))
+    ResourceId::new("mysql_db", login(args).place(name))
 }
 
 fn names(args: &Args) -> impl Iterator<Item = &str> {
@@ -152,7 +156,7 @@ fn start(args: &Args) -> Vec<String> {
 
 /// A client program for a dump or an import.
 fn program(args: &Args, name: &str, own: &[String], host: &dyn Inspect) -> Result<CommandLine, Failure> {
-    let login = args.login().or_implicit(args.check_implicit_admin, host)?;
+    let login = login(args).or_implicit(args.check_implicit_admin, host)?;
     let mut line = login.program(name, own, host)?;
     if args.restrict_config_file {
         for word in &mut line.argv {
@@ -242,7 +246,7 @@ impl Resource for MysqlDb {
         if names(args).any(|name| name == "all") {
             return Err(Failure::new("`name: all` can be dumped and imported, but neither made nor removed"));
         }
-        let login = args.login().or_implicit(args.check_implicit_admin, host)?;
+        let login = login(args).or_implicit(args.check_implicit_admin, host)?;
         let rows = login.rows("SELECT schema_name AS name FROM information_schema.schemata", host)?.unwrap_or_default();
         let there = |name: &str| rows.iter().any(|row| super::mysql::field(row, "name") == name);
         let databases = names(args).map(|name| {
@@ -274,7 +278,7 @@ impl Resource for MysqlDb {
             return Vec::new();
         }
         let target = args.target.as_ref().map(|path| path.display().to_string()).unwrap_or_default();
-        let name = format!("{} of {}: {target}", args.state.word(), args.login().place(&args.name.join(",")));
+        let name = format!("{} of {}: {target}", args.state.word(), login(args).place(&args.name.join(",")));
         vec![Change::run(ResourceId::new("mysql", name))]
     }
 
@@ -291,7 +295,7 @@ impl Resource for MysqlDb {
                 effects.push(want.effect(now));
             }
         }
-        let mut login = args.login().or_implicit(args.check_implicit_admin, host.inspect())?;
+        let mut login = login(args).or_implicit(args.check_implicit_admin, host.inspect())?;
         login.start = start(args);
         login.act(&list, &effects, host)?;
         Ok(Written::quiet().with("executed_commands", list))

@@ -189,9 +189,9 @@ impl Login<'_> {
         let answer = host.query(&self.psql(database, words, script)?).map_err(missing);
         match answer {
             Ok(output) if output.rc == 0 => Ok(Some(output)),
-            Ok(output) if output.rc == NO_CONNECTION && !host.acts() => Ok(None),
+            Ok(output) if output.rc == NO_CONNECTION && host.has_plans() => Ok(None),
             Ok(output) => Err(self.failed(database, &output)),
-            Err(_) if !host.acts() => Ok(None),
+            Err(_) if host.has_plans() => Ok(None),
             Err(failure) => Err(failure),
         }
     }
@@ -309,7 +309,10 @@ mod tests {
         let mut host = MemoryHost::default();
         host.answer(&["psql", "*"], 2, "");
         assert!(login(&none).rows("app", "SELECT 1", &host).unwrap_err().message.contains("cannot connect"));
-        assert_eq!(login(&none).rows("app", "SELECT 1", &Overlay::new(host)).unwrap(), None);
+        let mut plan = Overlay::new(host);
+        assert!(login(&none).rows("app", "SELECT 1", &plan).unwrap_err().message.contains("cannot connect"));
+        plan.doubt();
+        assert_eq!(login(&none).rows("app", "SELECT 1", &plan).unwrap(), None);
         let mut host = MemoryHost::default();
         host.answer(&["psql", "*"], 3, "");
         assert!(login(&none).rows("app", "SELECT 1", &Overlay::new(host)).is_err());

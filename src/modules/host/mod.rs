@@ -417,6 +417,10 @@ pub trait Inspect {
     fn env(&self, name: &str) -> Option<String>;
     /// Whether commands may be run for their effect (false on an overlay).
     fn acts(&self) -> bool;
+    /// Whether an earlier task of a plan would have done anything here, or may have.
+    fn has_plans(&self) -> bool {
+        false
+    }
     /// Whether package lists say now what they will say when this task is applied. Not so in a plan after
     /// a task that would refresh them, change where they come from, or do what nobody knows.
     fn lists_are_current(&self) -> bool {

@@ -52,8 +52,10 @@ pub struct Overlay<B: Inspect> {
     packages: BTreeMap<String, Option<Package>>,
     units: BTreeMap<String, Unit>,
     things: BTreeMap<ResourceId, Thing>,
-    /// Whether an earlier task would refresh package lists, or do what nobody knows.
+    /// Whether an earlier task would refresh package lists.
     lists_changed: bool,
+    /// Whether it is not known what an earlier task does.
+    in_doubt: bool,
     next_inode: u64,
     /// Bytes of content from streams that are kept.
     kept: u64,
@@ -90,6 +92,7 @@ impl<B: Inspect> Overlay<B> {
             units: BTreeMap::new(),
             things: BTreeMap::new(),
             lists_changed: false,
+            in_doubt: false,
             next_inode: FIRST_INODE,
             kept: 0,
         }
@@ -97,7 +100,7 @@ impl<B: Inspect> Overlay<B> {
 
     /// What an earlier task does here is not known.
     pub fn doubt(&mut self) {
-        self.lists_changed = true;
+        self.in_doubt = true;
     }
 
     /// What lies below.
@@ -504,9 +507,20 @@ impl<B: Inspect> Inspect for Overlay<B> {
         false
     }
 
+    fn has_plans(&self) -> bool {
+        self.in_doubt
+            || self.lists_changed
+            || !self.entries.is_empty()
+            || !self.users.is_empty()
+            || !self.groups.is_empty()
+            || !self.packages.is_empty()
+            || !self.units.is_empty()
+            || !self.things.is_empty()
+    }
+
     fn lists_are_current(&self) -> bool {
         let is_source = |path: &PathBuf| LIST_SOURCES.iter().any(|source| path.starts_with(source));
-        !self.lists_changed && !self.entries.keys().any(is_source)
+        !self.lists_changed && !self.in_doubt && !self.entries.keys().any(is_source)
     }
 }
 
