@@ -6,7 +6,7 @@ use crate::outcome::Failure;
 
 choice! {
     /// The type of objects.
-    pub enum Type {
+    pub enum Kind {
         /// A database.
         Database = "database",
         /// Objects that are yet to be made.
@@ -41,7 +41,7 @@ choice! {
 /// Types of objects that are yet to be made: the word of statements, and the letter of the catalogue.
 const DEFAULTS: [(&str, char); 5] = [("TABLES", 'r'), ("SEQUENCES", 'S'), ("FUNCTIONS", 'f'), ("TYPES", 'T'), ("SCHEMAS", 'n')];
 
-impl Type {
+impl Kind {
     /// Whether objects of this type are in a schema.
     pub(super) fn in_schema(self) -> bool {
         matches!(self, Self::Table | Self::Sequence | Self::Function | Self::Procedure | Self::Type | Self::DefaultPrivs)
@@ -69,7 +69,7 @@ impl Type {
 
 /// A query for objects: as they were given (`given`), as statements name them (`name`, null if there is no
 /// such object), their privileges (`acl`), their owner's role number, and the catalogue's letter for them.
-pub(super) fn objects(kind: Type, given: &[String], schema: Option<&str>, creators: &[String]) -> Result<String, Failure> {
+pub(super) fn objects(kind: Kind, given: &[String], schema: Option<&str>, creators: &[String]) -> Result<String, Failure> {
     let values = |names: &[String]| names.iter().map(|name| format!("({})", literal(name))).collect::<Vec<_>>().join(", ");
     let simple = |letter: char, table: &str, prefix: &str, owner: &str| {
         format!(
@@ -81,14 +81,14 @@ pub(super) fn objects(kind: Type, given: &[String], schema: Option<&str>, creato
     let schema_name = || schema.ok_or_else(|| Failure::new("`schema: not-specified` is for `type: default_privs` only"));
     let all = given.iter().any(|name| name == "ALL_IN_SCHEMA");
     Ok(match kind {
-        Type::Database => simple('d', "pg_database", "dat", "datdba"),
-        Type::ForeignDataWrapper => simple('F', "pg_foreign_data_wrapper", "fdw", "fdwowner"),
-        Type::ForeignServer => simple('S', "pg_foreign_server", "srv", "srvowner"),
-        Type::Language => simple('l', "pg_language", "lan", "lanowner"),
-        Type::Schema => simple('n', "pg_namespace", "nsp", "nspowner"),
-        Type::Tablespace => simple('t', "pg_tablespace", "spc", "spcowner"),
-        Type::Table | Type::Sequence => {
-            let (letter, kinds) = if kind == Type::Table { ('r', "'r', 'v', 'm', 'f', 'p'") } else { ('s', "'S'") };
+        Kind::Database => simple('d', "pg_database", "dat", "datdba"),
+        Kind::ForeignDataWrapper => simple('F', "pg_foreign_data_wrapper", "fdw", "fdwowner"),
+        Kind::ForeignServer => simple('S', "pg_foreign_server", "srv", "srvowner"),
+        Kind::Language => simple('l', "pg_language", "lan", "lanowner"),
+        Kind::Schema => simple('n', "pg_namespace", "nsp", "nspowner"),
+        Kind::Tablespace => simple('t', "pg_tablespace", "spc", "spcowner"),
+        Kind::Table | Kind::Sequence => {
+            let (letter, kinds) = if kind == Kind::Table { ('r', "'r', 'v', 'm', 'f', 'p'") } else { ('s', "'S'") };
             let class = format!(
                 "(SELECT c.relname, quote_ident(n.nspname) || '.' || quote_ident(c.relname) AS name, c.relacl, c.relowner \
                  FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
@@ -103,9 +103,9 @@ pub(super) fn objects(kind: Type, given: &[String], schema: Option<&str>, creato
                 format!("SELECT g.given, {columns} FROM (VALUES {values}) g (given) LEFT JOIN {class} o ON o.relname = g.given")
             }
         }
-        Type::Function | Type::Procedure => {
+        Kind::Function | Kind::Procedure => {
             let columns = "p.oid::regprocedure::text AS name, p.proacl AS acl, 'f'::\"char\" AS letter, p.proowner AS owner";
-            let is_kind = if kind == Type::Function { "p.prokind <> 'p'" } else { "p.prokind = 'p'" };
+            let is_kind = if kind == Kind::Function { "p.prokind <> 'p'" } else { "p.prokind = 'p'" };
             let schema = schema_name()?;
             if all {
                 format!(
@@ -131,7 +131,7 @@ pub(super) fn objects(kind: Type, given: &[String], schema: Option<&str>, creato
                 )
             }
         }
-        Type::Type => format!(
+        Kind::Type => format!(
             "SELECT g.given, quote_ident(o.nspname) || '.' || quote_ident(o.typname) AS name, o.typacl AS acl, \
              'T'::\"char\" AS letter, o.typowner AS owner FROM (VALUES {}) g (given) LEFT JOIN \
              (SELECT t.*, n.nspname FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace WHERE n.nspname = {}) o \
@@ -139,19 +139,19 @@ pub(super) fn objects(kind: Type, given: &[String], schema: Option<&str>, creato
             values(given),
             literal(schema_name()?)
         ),
-        Type::Parameter => format!(
+        Kind::Parameter => format!(
             "SELECT g.given, quote_ident(s.name) AS name, o.paracl AS acl, 'p'::\"char\" AS letter, 10::oid AS owner \
              FROM (VALUES {}) g (given) LEFT JOIN pg_settings s ON lower(s.name) = lower(g.given) \
              LEFT JOIN pg_parameter_acl o ON o.parname = lower(g.given)",
             values(given)
         ),
         // Members as privileges: `MEMBER` is what there is to have.
-        Type::Group => format!(
+        Kind::Group => format!(
             "SELECT g.given, quote_ident(r.rolname) AS name, r.oid AS owner \
              FROM (VALUES {}) g (given) LEFT JOIN pg_roles r ON r.rolname = g.given",
             values(given)
         ),
-        Type::DefaultPrivs => defaults(given, schema, creators)?,
+        Kind::DefaultPrivs => defaults(given, schema, creators)?,
     })
 }
 

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Map, Value, json};
 
 use super::postgres::postgres_args;
-use super::postgres_objects::{self, Type};
+use super::postgres_objects::{self, Kind};
 use super::sql::{checked, identifier};
 use crate::accounts::group::Presence;
 use crate::change::{ResourceId, ResourceState};
@@ -28,7 +28,7 @@ postgres_args! {
         /// The privileges: `SELECT`, `INSERT`, `ALL` and the like; none for `type: group`.
         privs ("priv"): Vec<String> = Vec::new(),
         /// Type of the objects.
-        r#type: Type = Type::Table,
+        r#type: Kind = Kind::Table,
         /// The objects; `ALL_IN_SCHEMA` for all tables, sequences, functions or procedures of the schema, `ALL_DEFAULT`
         /// with `default_privs`. Types of a function's arguments stand between colons: `add(int:int)`.
         objs ("obj"): Vec<String> = Vec::new(),
@@ -124,7 +124,7 @@ fn set(value: &Value) -> BTreeSet<String> {
     value.as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
 }
 
-fn words<'a>(list: &'a [String]) -> impl Iterator<Item = &'a str> {
+fn words(list: &[String]) -> impl Iterator<Item = &str> {
     list.iter().map(|word| word.trim()).filter(|word| !word.is_empty())
 }
 
@@ -132,18 +132,20 @@ impl Args {
     /// Privileges in capitals.
     fn wanted(&self) -> Result<BTreeSet<String>, Failure> {
         let given: BTreeSet<String> = words(&self.privs).map(|word| word.to_uppercase().replace('_', " ")).collect();
-        if self.r#type == Type::Group {
-            return match given.is_empty() {
-                true => Ok(BTreeSet::from([MEMBER.to_owned()])),
-                false => Err(Failure::new("argument \"privs\" must not be set with type \"group\".")),
-            };
+        if self.r#type == Kind::Group {
+            if !given.is_empty() {
+                return Err(Failure::new("argument \"privs\" must not be set with type \"group\"."));
+            }
+            return Ok(BTreeSet::from([MEMBER.to_owned()]));
         }
         let unknown: Vec<&str> = given.iter().map(String::as_str).filter(|word| !PRIVILEGES.contains(word)).collect();
-        match unknown.is_empty() {
-            _ if given.is_empty() => Err(Failure::new("argument \"privs\" is required")),
-            true => Ok(given.into_iter().map(|word| if word == "TEMP" { "TEMPORARY".into() } else { word }).collect()),
-            false => Err(Failure::new(format!("Invalid privileges specified: {}", unknown.join(", ")))),
+        if given.is_empty() {
+            return Err(Failure::new("argument \"privs\" is required"));
         }
+        if !unknown.is_empty() {
+            return Err(Failure::new(format!("Invalid privileges specified: {}", unknown.join(", "))));
+        }
+        Ok(given.into_iter().map(|word| if word == "TEMP" { "TEMPORARY".into() } else { word }).collect())
     }
 
     fn schema(&self) -> Result<Option<&str>, Failure> {
@@ -159,10 +161,10 @@ impl Args {
 
     fn objects(&self) -> Result<Vec<String>, Failure> {
         let mut given: Vec<String> = words(&self.objs).map(str::to_owned).collect();
-        if given.is_empty() && self.r#type == Type::Database {
+        if given.is_empty() && self.r#type == Kind::Database {
             given.push(self.login_db.clone());
         }
-        if self.r#type == Type::DefaultPrivs && given == ["ALL_DEFAULT"] {
+        if self.r#type == Kind::DefaultPrivs && given == ["ALL_DEFAULT"] {
             given = ["TABLES", "SEQUENCES", "TYPES", "FUNCTIONS"].map(str::to_owned).into();
         }
         if given.is_empty() {
@@ -184,7 +186,7 @@ impl Args {
         }
         let creators: Vec<String> = words(&self.target_roles).map(str::to_owned).collect();
         let objects = postgres_objects::objects(self.r#type, &objects, self.schema()?, &creators)?;
-        if self.r#type == Type::Group {
+        if self.r#type == Kind::Group {
             return Ok(format!(
                 "SELECT o.given, o.name, '[\"{MEMBER}\"]'::json AS every, (SELECT coalesce(json_agg(json_build_array(\
                  pg_get_userbyid(m.member), '{MEMBER}', m.admin_option)), '[]') \
@@ -205,19 +207,16 @@ impl Args {
         let now = &right.object;
         let sets = |object: &Object| (set(object.get("privileges")), set(object.get("grant_option")));
         let ((has, may_grant), (wants, should_grant)) = (sets(now), sets(want));
-        let is_group = self.r#type == Type::Group;
+        let is_group = self.r#type == Kind::Group;
         let (option, option_for) =
             if is_group { (" WITH ADMIN OPTION", "ADMIN OPTION FOR ") } else { (" WITH GRANT OPTION", "GRANT OPTION FOR ") };
-        let (before, target) = match right.target.split_once('|').filter(|_| self.r#type == Type::DefaultPrivs) {
+        let (before, target) = match right.target.split_once('|').filter(|_| self.r#type == Kind::DefaultPrivs) {
             Some((place, objects)) => (format!("ALTER DEFAULT PRIVILEGES {place} "), objects.to_owned()),
             None => (String::new(), format!("{}{}", self.r#type.words(), right.target)),
         };
-        let what = |privileges: &BTreeSet<String>| match is_group {
-            true => right.target.clone(),
-            false => {
-                let list = privileges.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
-                format!("{list} ON {target}")
-            }
+        let what = |privileges: &BTreeSet<String>| {
+            let list = privileges.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
+            if is_group { right.target.clone() } else { format!("{list} ON {target}") }
         };
         let without: BTreeSet<String> = wants.difference(&has).filter(|word| !should_grant.contains(*word)).cloned().collect();
         let with: BTreeSet<String> = should_grant.difference(&may_grant).cloned().collect();
@@ -312,11 +311,9 @@ impl Resource for PostgresqlPrivs {
         let given = args.wanted()?;
         let mut want = now.clone();
         for right in &mut want.rights {
-            let asked = match given.contains("ALL") {
-                true if right.all.is_empty() => BTreeSet::from(["ALL".to_owned()]),
-                true => right.all.clone(),
-                false => given.clone(),
-            };
+            // In a plan that has yet to make the object, what it will have is not known.
+            let is_known = given.contains("ALL") && !right.all.is_empty();
+            let asked = if is_known { right.all.clone() } else { given.clone() };
             let (mut privileges, mut grantable) = (set(right.object.get("privileges")), set(right.object.get("grant_option")));
             if args.state == Presence::Absent {
                 privileges = &privileges - &asked;
