@@ -23,7 +23,8 @@ impl Tool {
     /// The program with these arguments, whose words are not translated.
     pub(crate) fn line<S: Into<String>>(self, words: impl IntoIterator<Item = S>) -> CommandLine {
         let argv = std::iter::once(self.program.to_owned()).chain(words.into_iter().map(Into::into));
-        CommandLine::new(argv).env("LC_ALL", "C")
+        // LVM's tools complain of every descriptor that they inherit, in front of what matters.
+        CommandLine::new(argv).env("LC_ALL", "C").env("LVM_SUPPRESS_FD_WARNINGS", "1")
     }
 
     /// Asks it something, whatever its exit status; `None` in a plan that would install it first.
