@@ -10,6 +10,8 @@ pub mod lvol;
 pub mod mount;
 pub mod mount_facts;
 pub(crate) mod mounts;
+pub mod parted;
+mod parted_table;
 mod sizes;
 
 /// The modules of this family.
@@ -19,4 +21,5 @@ pub(crate) const MODULES: &[Module] = &[
     registry::resource::<lvol::Lvol>("lvol", lvol::EXAMPLES),
     registry::resource::<mount::Mount>("mount", mount::EXAMPLES),
     registry::query::<mount_facts::MountFacts>("mount_facts", mount_facts::EXAMPLES),
+    registry::resource::<parted::Parted>("parted", parted::EXAMPLES),
 ];

@@ -61,6 +61,14 @@ const ANSWERS: &[(&str, i32, &str)] = &[
         0,
         "  oldvg;4290772992;4185915392;4194304\n",
     ),
+    ("parted --version", 0, "parted (GNU parted) 3.5\n"),
+    ("parted -s -m /dev/sde *", 1, "BYT;\n/dev/sde:1073741824B:scsi:512:512:unknown:A disk:;\n"),
+    (
+        "parted -s -m /dev/sdf *",
+        0,
+        "BYT;\n/dev/sdf:1073741824B:scsi:512:512:msdos:A disk:;\n1:1048576B:536870911B:535822336B:ext4::boot;\n\
+         2:536870912B:805306367B:268435456B:::;\n",
+    ),
     ("ufw status", 0, "Status: inactive\n"),
     ("ufw --dry-run *", 0, "*filter\n### tuple ### limit tcp 22 0.0.0.0/0 any 0.0.0.0/0 in\n"),
 ];
