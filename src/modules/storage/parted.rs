@@ -242,7 +242,9 @@ fn next_number(table: &Table, kind: Kind) -> Option<u64> {
         ("gpt" | "msdos", _) => 1,
         _ => return None,
     };
-    (first..).find(|number| table.partition(*number).is_none())
+    // One number more than there are partitions.
+    let last = first + table.partitions.len() as u64;
+    (first..=last).find(|number| table.partition(*number).is_none())
 }
 
 /// The table without a partition. Logical ones move up, and go with the extended one.
