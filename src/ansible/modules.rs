@@ -389,7 +389,7 @@ mod tests {
             ("community.docker.docker_container", None, false),
             ("ansible.posix.at", Some("apt"), false),
             ("ansible.posix.authorized_kye", Some("authorized_key"), true),
-            ("ansible.posix.firewalld", None, false),
+            ("ansible.posix.rhel_facts", None, false),
             ("ansible.builtin.yum_repository", Some("apt_repository"), false),
             ("ucs_managed_objects", None, false),
             ("frobnicate", None, true),

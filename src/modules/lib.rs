@@ -21,6 +21,7 @@ pub mod packages;
 pub mod query;
 pub mod registry;
 pub mod resource;
+pub mod selinux;
 pub mod services;
 pub mod source;
 pub mod storage;

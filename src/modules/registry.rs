@@ -187,6 +187,7 @@ static FAMILIES: &[&[Module]] = &[
     crate::files::MODULES,
     crate::network::MODULES,
     crate::packages::MODULES,
+    crate::selinux::MODULES,
     crate::services::MODULES,
     crate::source::MODULES,
     crate::storage::MODULES,

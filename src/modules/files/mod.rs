@@ -34,6 +34,7 @@ pub mod template;
 pub(crate) mod times;
 pub mod tree;
 pub mod unarchive;
+pub mod xattr;
 
 /// The modules of this family.
 pub(crate) const MODULES: &[Module] = &[
@@ -57,4 +58,5 @@ pub(crate) const MODULES: &[Module] = &[
     registry::command::<tempfile::TemporaryFile>("tempfile", tempfile::EXAMPLES),
     registry::resource::<template::Template>("template", template::EXAMPLES),
     registry::resource::<unarchive::Unarchive>("unarchive", unarchive::EXAMPLES),
+    registry::resource::<xattr::Xattr>("xattr", xattr::EXAMPLES),
 ];
