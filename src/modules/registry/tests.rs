@@ -79,6 +79,7 @@ fn fixture() -> MemoryHost {
     crate::source::fixture::add(&mut host);
     crate::system::fixture::add(&mut host);
     crate::databases::fixture::answers(&mut host);
+    crate::crypto::fixture::answers(&mut host);
     crate::web::fixture::add(&mut host);
     crate::files::packed::fixture::answers(&mut host);
     host.add_file("/srv/app.tar", "").content = crate::files::packed::fixture::app();
