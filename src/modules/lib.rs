@@ -10,6 +10,7 @@ pub mod change;
 pub mod claims;
 pub mod command;
 pub mod commands;
+pub mod containers;
 pub mod crypto;
 pub mod databases;
 pub mod facts;

@@ -182,6 +182,7 @@ pub fn find(name: &str) -> Option<&'static Module> {
 static FAMILIES: &[&[Module]] = &[
     crate::accounts::MODULES,
     crate::commands::MODULES,
+    crate::containers::MODULES,
     crate::crypto::MODULES,
     crate::databases::MODULES,
     crate::facts::MODULES,

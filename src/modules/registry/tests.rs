@@ -78,6 +78,7 @@ fn fixture() -> MemoryHost {
     crate::packages::fixture::answers(&mut host);
     crate::source::fixture::add(&mut host);
     crate::system::fixture::add(&mut host);
+    crate::containers::fixture::answers(&mut host);
     crate::databases::fixture::answers(&mut host);
     crate::crypto::fixture::answers(&mut host);
     crate::web::fixture::add(&mut host);

@@ -1,0 +1,32 @@
+//! Containers: Docker and Podman, through their command lines.
+
+use crate::registry::{self, Module};
+
+pub mod docker_container_exec;
+pub mod docker_host_info;
+pub mod docker_info;
+pub mod docker_login;
+pub mod docker_network;
+pub mod docker_prune;
+pub mod docker_volume;
+mod engine;
+mod environment;
+mod filters;
+#[cfg(test)]
+pub(crate) mod fixture;
+mod sizes;
+mod words;
+
+/// The modules of this family.
+pub(crate) const MODULES: &[Module] = &[
+    registry::command::<docker_container_exec::DockerContainerExec>("docker_container_exec", docker_container_exec::EXAMPLES),
+    registry::query::<docker_info::DockerContainerInfo>("docker_container_info", docker_info::CONTAINER_EXAMPLES),
+    registry::query::<docker_host_info::DockerHostInfo>("docker_host_info", docker_host_info::EXAMPLES),
+    registry::query::<docker_info::DockerImageInfo>("docker_image_info", docker_info::IMAGE_EXAMPLES),
+    registry::resource::<docker_login::DockerLogin>("docker_login", docker_login::EXAMPLES),
+    registry::resource::<docker_network::DockerNetwork>("docker_network", docker_network::EXAMPLES),
+    registry::query::<docker_info::DockerNetworkInfo>("docker_network_info", docker_info::NETWORK_EXAMPLES),
+    registry::command::<docker_prune::DockerPrune>("docker_prune", docker_prune::EXAMPLES),
+    registry::resource::<docker_volume::DockerVolume>("docker_volume", docker_volume::EXAMPLES),
+    registry::query::<docker_info::DockerVolumeInfo>("docker_volume_info", docker_info::VOLUME_EXAMPLES),
+];
