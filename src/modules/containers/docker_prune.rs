@@ -64,7 +64,10 @@ fn removed(text: &str) -> (Vec<String>, i64) {
     for line in text.lines().map(str::trim).filter(|line| !line.is_empty()) {
         if let Some((_, size)) = line.split_once(':').filter(|(head, _)| matches!(*head, "Total reclaimed space" | "Total")) {
             space = shown_bytes(size);
-        } else if !(line.starts_with("Deleted ") && line.ends_with(':')) && !line.starts_with("ID ") {
+            continue;
+        }
+        let heading = line.starts_with("Deleted ") && line.ends_with(':');
+        if !heading && !line.starts_with("ID ") {
             list.push(line.to_owned());
         }
     }

@@ -125,7 +125,7 @@ impl Resource for DockerVolume {
         let labels = args.labels.as_ref().map_or(Value::Null, |labels| with(now.volume.get("labels"), labels));
         let mut wanted = properties([("driver", json!(args.driver)), ("labels", labels)]);
         if !args.driver_options.is_empty() {
-            wanted.insert("driver_options".into(), texts(&args.driver_options).into());
+            wanted.insert("driver_options".into(), with(now.volume.get("driver_options"), &args.driver_options));
         }
         if now.volume.exists() && args.recreate == Recreate::Never {
             wanted = now.volume.there.clone().unwrap_or_default();

@@ -14,6 +14,7 @@ mod environment;
 mod filters;
 #[cfg(test)]
 pub(crate) mod fixture;
+pub mod podman_info;
 mod sizes;
 mod words;
 
@@ -29,4 +30,8 @@ pub(crate) const MODULES: &[Module] = &[
     registry::command::<docker_prune::DockerPrune>("docker_prune", docker_prune::EXAMPLES),
     registry::resource::<docker_volume::DockerVolume>("docker_volume", docker_volume::EXAMPLES),
     registry::query::<docker_info::DockerVolumeInfo>("docker_volume_info", docker_info::VOLUME_EXAMPLES),
+    registry::query::<podman_info::PodmanContainerInfo>("podman_container_info", podman_info::CONTAINER_EXAMPLES),
+    registry::query::<podman_info::PodmanImageInfo>("podman_image_info", podman_info::IMAGE_EXAMPLES),
+    registry::query::<podman_info::PodmanNetworkInfo>("podman_network_info", podman_info::NETWORK_EXAMPLES),
+    registry::query::<podman_info::PodmanVolumeInfo>("podman_volume_info", podman_info::VOLUME_EXAMPLES),
 ];
