@@ -27,6 +27,8 @@ const FILES: &[(&str, &str)] = &[
     ("/sys/fs/selinux/enforce", "1"),
     ("/sys/fs/selinux/booleans/httpd_can_network_connect", "0 0"),
     ("/sys/fs/selinux/booleans/httpd_enable_homedirs", "1 1"),
+    ("/etc/pam.d/app", "auth required pam_unix.so\npassword required pam_pwquality.so retry=3\n"),
+    ("/etc/modprobe.d/graphics.conf", "blacklist nouveau\n"),
     ("/etc/sudoers.d/old-rule", "joe ALL=NOPASSWD: ALL\n"),
     ("/usr/bin/app", "#!/bin/sh\n"),
     ("/usr/bin/vim.basic", ""),
@@ -85,6 +87,8 @@ const ANSWERS: &[(&str, i32, &str)] = &[
     ("firewall-cmd --permanent --zone=public --query-service=https", 1, "no\n"),
     ("firewall-cmd --permanent --zone=dmz --query-port=8081/tcp", 0, "yes\n"),
     ("firewall-cmd --permanent --zone=dmz --query-masquerade", 1, "no\n"),
+    ("atq", 0, "3\tTue Nov 24 10:00:00 2026 a root\n"),
+    ("at -c 3", 0, "#!/bin/sh\npoweroff\n"),
     ("ufw status", 0, "Status: inactive\n"),
     ("ufw --dry-run *", 0, "*filter\n### tuple ### limit tcp 22 0.0.0.0/0 any 0.0.0.0/0 in\n"),
 ];

@@ -3,6 +3,7 @@
 use crate::registry::{self, Module};
 
 pub mod alternatives;
+pub mod at;
 pub mod authorized_key;
 pub mod capabilities;
 pub mod cron;
@@ -12,9 +13,12 @@ pub mod cronvar;
 pub(crate) mod fixture;
 pub mod getent;
 pub mod hostname;
+pub mod kernel_blacklist;
 pub mod locale_gen;
 pub mod modprobe;
 pub mod pam_limits;
+mod pam_rule;
+pub mod pamd;
 pub mod sudoers;
 pub mod sysctl;
 pub(crate) mod text_file;
@@ -24,15 +28,18 @@ pub(crate) mod tool;
 /// The modules of this family.
 pub(crate) const MODULES: &[Module] = &[
     registry::resource::<alternatives::Alternatives>("alternatives", alternatives::EXAMPLES),
+    registry::resource::<at::At>("at", at::EXAMPLES),
     registry::resource::<authorized_key::AuthorizedKey>("authorized_key", authorized_key::EXAMPLES),
     registry::resource::<capabilities::Capabilities>("capabilities", capabilities::EXAMPLES),
     registry::resource::<cron::Cron>("cron", cron::EXAMPLES),
     registry::resource::<cronvar::Cronvar>("cronvar", cronvar::EXAMPLES),
     registry::query::<getent::Getent>("getent", getent::EXAMPLES),
     registry::resource::<hostname::Hostname>("hostname", hostname::EXAMPLES),
+    registry::resource::<kernel_blacklist::KernelBlacklist>("kernel_blacklist", kernel_blacklist::EXAMPLES),
     registry::resource::<locale_gen::LocaleGen>("locale_gen", locale_gen::EXAMPLES),
     registry::resource::<modprobe::Modprobe>("modprobe", modprobe::EXAMPLES),
     registry::resource::<pam_limits::PamLimits>("pam_limits", pam_limits::EXAMPLES),
+    registry::resource::<pamd::Pamd>("pamd", pamd::EXAMPLES),
     registry::resource::<sudoers::Sudoers>("sudoers", sudoers::EXAMPLES),
     registry::resource::<sysctl::Sysctl>("sysctl", sysctl::EXAMPLES),
     registry::resource::<timezone::Timezone>("timezone", timezone::EXAMPLES),
