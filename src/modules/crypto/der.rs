@@ -4,10 +4,16 @@ use base64::Engine as _;
 
 use crate::outcome::Failure;
 
-#[cfg(test)]
+pub(super) const BOOLEAN: u8 = 0x01;
+pub(super) const INTEGER: u8 = 0x02;
+pub(super) const BITS: u8 = 0x03;
+pub(super) const OCTETS: u8 = 0x04;
 pub(super) const OID: u8 = 0x06;
 pub(super) const UTF8: u8 = 0x0c;
+pub(super) const PRINTABLE: u8 = 0x13;
+pub(super) const IA5: u8 = 0x16;
 pub(super) const SEQUENCE: u8 = 0x30;
+pub(super) const SET: u8 = 0x31;
 
 /// One element: its tag, what is in it, and all of its bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -87,7 +93,20 @@ pub(super) fn list<I: IntoIterator<Item = Vec<u8>>>(tag: u8, items: I) -> Vec<u8
     element(tag, &items.into_iter().flatten().collect::<Vec<u8>>())
 }
 
-#[cfg(test)]
+/// A whole number that is not negative.
+pub(super) fn number(bytes: &[u8]) -> Vec<u8> {
+    let mut digits: Vec<u8> = bytes.iter().copied().skip_while(|digit| *digit == 0).collect();
+    if digits.first().is_none_or(|digit| *digit >= 0x80) {
+        digits.insert(0, 0);
+    }
+    element(INTEGER, &digits)
+}
+
+/// A string of whole bytes.
+pub(super) fn bits(bytes: &[u8]) -> Vec<u8> {
+    element(BITS, &[&[0], bytes].concat())
+}
+
 /// A name in numbers, `1.2.840`; `None` if that is not one.
 pub(super) fn oid(text: &str) -> Option<Vec<u8>> {
     let numbers: Vec<u64> = text.split('.').map(|part| part.parse().ok()).collect::<Option<_>>()?;
@@ -170,12 +189,19 @@ mod tests {
     #[test]
     fn lengths_are_short_or_long() {
         for length in [0, 1, 127, 128, 255, 256, 70_000] {
-            let bytes = element(0x04, &vec![7; length]);
+            let bytes = element(OCTETS, &vec![7; length]);
             assert_eq!(one(&bytes).unwrap().content.len(), length);
         }
         for bytes in [&[0x30][..], &[0x30, 0x80], &[0x30, 0x82, 1], &[0x30, 2, 0]] {
             assert!(elements(bytes).is_err());
         }
+    }
+
+    #[test]
+    fn numbers_are_not_negative() {
+        assert_eq!(number(&[0]), [2, 1, 0]);
+        assert_eq!(number(&[0x80]), [2, 2, 0, 0x80]);
+        assert_eq!(number(&[0, 0x7f]), [2, 1, 0x7f]);
     }
 
     #[test]

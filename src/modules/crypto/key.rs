@@ -4,8 +4,10 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
+use super::artefact::content_at;
 use super::der::{self, SEQUENCE, UTF8};
 use super::openssl::public_half;
+use crate::files::paths;
 use crate::host::Inspect;
 use crate::outcome::Failure;
 
@@ -29,6 +31,7 @@ pub(super) struct Key {
     pub(super) public: Vec<u8>,
     /// The key as it is stored.
     pub(super) pem: Vec<u8>,
+    pub(super) passphrase: Option<String>,
     /// Whether a plan would have made it.
     pub(super) is_planned: bool,
 }
@@ -94,6 +97,7 @@ pub(super) fn describe(public: &[u8]) -> Result<(String, Option<u64>, Option<Str
 impl Key {
     /// Reads a key; `None` where it cannot be read with this passphrase, or is none.
     pub(super) fn read(pem: &[u8], passphrase: Option<&str>, host: &dyn Inspect) -> Result<Option<Self>, Failure> {
+        let passphrase = passphrase.map(str::to_owned);
         if let Some((label, bytes)) = der::from_pem(pem, PLANNED).filter(|(label, _)| label == PLANNED) {
             let told: Value = serde_json::from_slice(&bytes).unwrap_or_default();
             let text = |name: &str| told[name].as_str().map(str::to_owned);
@@ -105,6 +109,7 @@ impl Key {
                 is_protected: told["protected"] == true,
                 public: der::list(SEQUENCE, [der::element(UTF8, &bytes)]),
                 pem: pem.to_owned(),
+                passphrase,
                 is_planned: true,
             }));
         }
@@ -118,9 +123,19 @@ impl Key {
         } else {
             "pkcs1"
         };
-        let Some(public) = public_half(pem, passphrase, host)? else { return Ok(None) };
+        let Some(public) = public_half(pem, passphrase.as_deref(), host)? else { return Ok(None) };
         let (kind, bits, curve) = describe(&public)?;
-        Ok(Some(Self { kind, bits, curve, format: format.into(), is_protected, public, pem: pem.to_owned(), is_planned: false }))
+        Ok(Some(Self {
+            kind,
+            bits,
+            curve,
+            format: format.into(),
+            is_protected,
+            public,
+            pem: pem.to_owned(),
+            passphrase,
+            is_planned: false,
+        }))
     }
 
     /// What stands in a plan for a key that is yet to be made.
@@ -130,5 +145,29 @@ impl Key {
             "protected": self.is_protected, "path": path.display().to_string(),
         });
         der::pem(PLANNED, told.to_string().as_bytes())
+    }
+
+    /// The key at a path or in this text, which must be readable.
+    pub(super) fn needed(
+        path: Option<&Path>,
+        content: Option<&str>,
+        passphrase: Option<&str>,
+        host: &dyn Inspect,
+    ) -> Result<Option<Self>, Failure> {
+        let (pem, what) = match (path, content) {
+            (None, None) => return Ok(None),
+            (Some(_), Some(_)) => return Err(Failure::new("a private key is given both by path and by content")),
+            (None, Some(content)) => (content.as_bytes().to_owned(), "the private key that was given".to_owned()),
+            (Some(path), None) => {
+                let path = paths::expand(path, host);
+                let what = format!("the private key `{}`", path.display());
+                let found = content_at(&path, "private key", host)?;
+                (found.ok_or_else(|| Failure::new(format!("{what} does not exist")))?, what)
+            }
+        };
+        match Self::read(&pem, passphrase, host)? {
+            Some(key) => Ok(Some(key)),
+            None => Err(Failure::new(format!("{what} cannot be read: it is broken, or its passphrase is another"))),
+        }
     }
 }

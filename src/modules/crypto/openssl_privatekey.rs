@@ -325,6 +325,7 @@ impl Resource for OpensslPrivatekey {
                     is_protected: args.is_protected(),
                     public: Vec::new(),
                     pem: Vec::new(),
+                    passphrase: None,
                     is_planned: true,
                 };
                 return Ok(key.planned(&want.file.file.path));
