@@ -4,6 +4,8 @@ use crate::registry::{self, Module};
 
 pub mod firewalld;
 mod firewalld_side;
+mod interfaces;
+pub mod interfaces_file;
 pub mod iptables;
 mod iptables_rule;
 pub mod ufw;
@@ -11,6 +13,7 @@ pub mod ufw;
 /// The modules of this family.
 pub(crate) const MODULES: &[Module] = &[
     registry::resource::<firewalld::Firewalld>("firewalld", firewalld::EXAMPLES),
+    registry::resource::<interfaces_file::InterfacesFile>("interfaces_file", interfaces_file::EXAMPLES),
     registry::resource::<iptables::Iptables>("iptables", iptables::EXAMPLES),
     registry::resource::<ufw::Ufw>("ufw", ufw::EXAMPLES),
 ];

@@ -11,6 +11,7 @@ const DIRECTORIES: &[&str] = &[
     "/etc/rc4.d",
     "/etc/rc5.d",
     "/mnt/old",
+    "/etc/network",
     "/etc/sudoers.d",
     "/etc/security/limits.d",
 ];
@@ -29,6 +30,8 @@ const FILES: &[(&str, &str)] = &[
     ("/sys/fs/selinux/booleans/httpd_enable_homedirs", "1 1"),
     ("/etc/pam.d/app", "auth required pam_unix.so\npassword required pam_pwquality.so retry=3\n"),
     ("/etc/modprobe.d/graphics.conf", "blacklist nouveau\n"),
+    ("/etc/ssh/ssh_config", "Host old\n    Port 22\n\nHost *\n    SendEnv LANG\n"),
+    ("/etc/network/interfaces", "auto eth0\niface eth0 inet dhcp\n    up route add a\n    mtu 1500\n"),
     ("/etc/sudoers.d/old-rule", "joe ALL=NOPASSWD: ALL\n"),
     ("/usr/bin/app", "#!/bin/sh\n"),
     ("/usr/bin/vim.basic", ""),

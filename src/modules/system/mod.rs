@@ -19,6 +19,8 @@ pub mod modprobe;
 pub mod pam_limits;
 mod pam_rule;
 pub mod pamd;
+mod ssh_block;
+pub mod ssh_config;
 pub mod sudoers;
 pub mod sysctl;
 pub(crate) mod text_file;
@@ -40,6 +42,7 @@ pub(crate) const MODULES: &[Module] = &[
     registry::resource::<modprobe::Modprobe>("modprobe", modprobe::EXAMPLES),
     registry::resource::<pam_limits::PamLimits>("pam_limits", pam_limits::EXAMPLES),
     registry::resource::<pamd::Pamd>("pamd", pamd::EXAMPLES),
+    registry::resource::<ssh_config::SshConfig>("ssh_config", ssh_config::EXAMPLES),
     registry::resource::<sudoers::Sudoers>("sudoers", sudoers::EXAMPLES),
     registry::resource::<sysctl::Sysctl>("sysctl", sysctl::EXAMPLES),
     registry::resource::<timezone::Timezone>("timezone", timezone::EXAMPLES),
