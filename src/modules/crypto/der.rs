@@ -12,6 +12,8 @@ pub(super) const OID: u8 = 0x06;
 pub(super) const UTF8: u8 = 0x0c;
 pub(super) const PRINTABLE: u8 = 0x13;
 pub(super) const IA5: u8 = 0x16;
+pub(super) const UTC_TIME: u8 = 0x17;
+pub(super) const TIME: u8 = 0x18;
 pub(super) const SEQUENCE: u8 = 0x30;
 pub(super) const SET: u8 = 0x31;
 

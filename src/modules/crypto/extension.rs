@@ -146,6 +146,12 @@ pub(super) fn authority_key(key: Option<&[u8]>, issuers: &[String], serial: Opti
     Ok(der::list(SEQUENCE, [key, names, serial.unwrap_or_default()]))
 }
 
+/// The identifier of the key that is in a certificate with these.
+pub(super) fn subject_key(extensions: &Extensions) -> Option<Vec<u8>> {
+    let identifier = der::one(&extensions.get(SUBJECT_KEY)?.value).ok()?;
+    Some(identifier.content.to_vec())
+}
+
 /// The encoding of all of them.
 pub(super) fn encode(extensions: &Extensions) -> Result<Vec<u8>, Failure> {
     let mut list = Vec::new();

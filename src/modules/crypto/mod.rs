@@ -3,6 +3,7 @@
 use crate::registry::{self, Module};
 
 mod artefact;
+mod certificate;
 mod der;
 mod extension;
 #[cfg(test)]
@@ -13,9 +14,11 @@ mod openssl;
 pub mod openssl_csr;
 pub mod openssl_privatekey;
 mod request;
+pub mod x509_certificate;
 
 /// The modules of this family.
 pub(crate) const MODULES: &[Module] = &[
     registry::resource::<openssl_csr::OpensslCsr>("openssl_csr", openssl_csr::EXAMPLES),
     registry::resource::<openssl_privatekey::OpensslPrivatekey>("openssl_privatekey", openssl_privatekey::EXAMPLES),
+    registry::resource::<x509_certificate::X509Certificate>("x509_certificate", x509_certificate::EXAMPLES),
 ];
