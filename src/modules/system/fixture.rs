@@ -92,6 +92,8 @@ const ANSWERS: &[(&str, i32, &str)] = &[
     ("firewall-cmd --permanent --zone=dmz --query-masquerade", 1, "no\n"),
     ("atq", 0, "3\tTue Nov 24 10:00:00 2026 a root\n"),
     ("at -c 3", 0, "#!/bin/sh\npoweroff\n"),
+    ("nmcli -t -e no -f NAME connection show", 0, "lo\nold\n"),
+    ("nmcli -t -e no connection show id old", 0, "connection.id:old\nconnection.type:802-3-ethernet\n"),
     ("ufw status", 0, "Status: inactive\n"),
     ("ufw --dry-run *", 0, "*filter\n### tuple ### limit tcp 22 0.0.0.0/0 any 0.0.0.0/0 in\n"),
 ];
