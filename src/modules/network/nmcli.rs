@@ -608,7 +608,9 @@ impl Resource for Nmcli {
                 ]
             }
         };
-        for (property, value) in want {
+        // What a connection is a part of decides which further settings it may have.
+        let (first, rest): (Vec<_>, Vec<_>) = want.iter().partition(|(property, _)| property.starts_with("connection."));
+        for (property, value) in first.into_iter().chain(rest) {
             let told = old.get(property).map(|told| comparable(property, told));
             let made = step.now.profile.is_none() && (property == "connection.interface-name" || value.is_empty());
             if told.as_deref() != Some(&comparable(property, value)) && !made {
