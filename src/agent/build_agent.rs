@@ -80,6 +80,15 @@ pub(crate) fn build(recipe: &Recipe, workspace: &Path, profile: &str, target_dir
         .args(["--profile", profile, "--target", &recipe.target])
         .arg("--target-dir")
         .arg(target_dir);
+    // HTTP brings a little C for TLS, which the machine's own compiler makes; for another
+    // architecture there may be none.
+    if recipe.arch == std::env::consts::ARCH {
+        command.args(["--features", "web"]);
+        let compiler = format!("CC_{}", recipe.target.replace('-', "_"));
+        if recipe.target.ends_with("-musl") && std::env::var_os(&compiler).is_none() {
+            command.env(compiler, "cc");
+        }
+    }
     let output = command.output().map_err(|error| format!("cannot run cargo for the agent: {error}"))?;
     if !output.status.success() {
         return Err(format!(

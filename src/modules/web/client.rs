@@ -8,7 +8,7 @@ pub(crate) fn send(
 ) -> Result<crate::host::http::Reply, crate::outcome::Failure> {
     let url = crate::host::http::without_secret(&request.url);
     Err(crate::outcome::Failure::new(format!(
-        "cannot ask `{url}`: this agent was built without HTTP\nhint: run the task on the controller (`delegate_to: localhost`), or use `curl` with `command`"
+        "cannot ask `{url}`: this agent was built without HTTP, for want of a C compiler for its architecture\nhint: run the task on the controller (`delegate_to: localhost`), or use `curl` with `command`"
     )))
 }
 

@@ -288,6 +288,15 @@ impl Command for Uri {
         let fine = codes.contains(&answer.reply.status);
         let kind = answer.reply.header("content-type").unwrap_or_default().to_owned();
         let bytes = content(&mut answer.reply, LARGEST)?;
+        // As of its namesake: what a redirection or an error says, and where the former leads.
+        if answer.reply.status >= 300 {
+            result.insert("body".into(), text(bytes.clone(), &kind).into());
+        }
+        if let Some(to) = answer.reply.header("location")
+            && let Ok(full) = answer.url.join(to)
+        {
+            result.insert("location".into(), full.text().into());
+        }
         let mut outcome = Outcome::new(Ending::Ok, Map::new());
         if let Some(dest) = args.dest.as_ref().filter(|_| fine) {
             let (path, saved) = args.save(dest, &bytes, &answer, host)?;
