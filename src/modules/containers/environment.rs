@@ -1,11 +1,12 @@
 //! Variables for what runs in containers, on a way where no other user of the host can read them.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use serde_json::{Map, Value};
 
 use super::words::scalar;
-use crate::host::CommandLine;
+use crate::host::{CommandLine, Inspect};
 use crate::outcome::Failure;
 
 /// Longest value that goes through a file of variables: engines read it line by line.
@@ -87,6 +88,32 @@ pub(super) fn texts(env: &Map<String, Value>) -> Result<BTreeMap<String, String>
         .collect()
 }
 
+/// The variables of a file of `NAME=value` lines on the host.
+pub(super) fn file(path: &Path, host: &dyn Inspect) -> Result<BTreeMap<String, String>, Failure> {
+    let bytes = host.read(path, 1 << 20)?;
+    let text = String::from_utf8(bytes).map_err(|_| Failure::at("read", path, "it is no UTF-8 text"))?;
+    Ok(parse(&text))
+}
+
+/// `NAME=value` lines; empty ones and comments are passed over.
+fn parse(text: &str) -> BTreeMap<String, String> {
+    text.lines()
+        .map(str::trim_start)
+        .filter(|line| !line.is_empty() && !line.starts_with('#'))
+        .filter_map(|line| line.split_once('='))
+        .map(|(name, value)| (name.trim().to_owned(), value.to_owned()))
+        .collect()
+}
+
+/// The `NAME=value` list of `inspect`.
+pub(super) fn listed(list: &Value) -> BTreeMap<String, String> {
+    let pairs = list.as_array().into_iter().flatten().filter_map(Value::as_str);
+    pairs
+        .map(|pair| pair.split_once('=').unwrap_or((pair, "")))
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -132,5 +159,11 @@ mod tests {
             assert!(Given::of(&variables(&[(name, value)]), free).is_err(), "{name}");
         }
         assert!(texts(json!({"A": [1]}).as_object().unwrap()).is_err());
+    }
+
+    #[test]
+    fn files_of_variables_are_lines() {
+        assert_eq!(parse("# c\n\n A=1\nB= x=y \nC\n"), variables(&[("A", "1"), ("B", " x=y ")]));
+        assert_eq!(listed(&json!(["A=1", "B"])), variables(&[("A", "1"), ("B", "")]));
     }
 }

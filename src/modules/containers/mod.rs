@@ -2,6 +2,8 @@
 
 use crate::registry::{self, Module};
 
+mod asked;
+pub mod docker_container;
 pub mod docker_container_exec;
 pub mod docker_host_info;
 pub mod docker_info;
@@ -14,12 +16,20 @@ mod environment;
 mod filters;
 #[cfg(test)]
 pub(crate) mod fixture;
+mod health;
+mod images;
+mod lifecycle;
+mod mounts;
+mod networks;
 pub mod podman_info;
+mod ports;
+mod rows;
 mod sizes;
 mod words;
 
 /// The modules of this family.
 pub(crate) const MODULES: &[Module] = &[
+    registry::resource::<docker_container::DockerContainer>("docker_container", docker_container::EXAMPLES),
     registry::command::<docker_container_exec::DockerContainerExec>("docker_container_exec", docker_container_exec::EXAMPLES),
     registry::query::<docker_info::DockerContainerInfo>("docker_container_info", docker_info::CONTAINER_EXAMPLES),
     registry::query::<docker_host_info::DockerHostInfo>("docker_host_info", docker_host_info::EXAMPLES),

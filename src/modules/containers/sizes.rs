@@ -23,6 +23,35 @@ pub(super) fn bytes(option: &str, text: &str) -> Result<i64, Failure> {
     Ok((number * 1024_f64.powi(power)) as i64)
 }
 
+/// Nanoseconds of `1m30s`, `500ms`, `2h`; a bare number is seconds.
+pub(super) fn nanoseconds(option: &str, text: &str) -> Result<i64, Failure> {
+    let bad = || Failure::new(format!("`{option}`: `{text}` is no span of time, like `1m30s`"));
+    let mut rest = text.trim();
+    if rest.is_empty() {
+        return Err(bad());
+    }
+    let mut sum = 0.0;
+    while !rest.is_empty() {
+        let end = rest.find(|c: char| !(c.is_ascii_digit() || c == '.')).unwrap_or(rest.len());
+        let number: f64 = rest[..end].parse().map_err(|_| bad())?;
+        rest = &rest[end..];
+        let end = rest.find(|c: char| c.is_ascii_digit() || c == '.').unwrap_or(rest.len());
+        sum += number
+            * match &rest[..end] {
+                "" if rest.len() == end => 1e9,
+                "ns" => 1.0,
+                "us" | "µs" => 1e3,
+                "ms" => 1e6,
+                "s" => 1e9,
+                "m" => 6e10,
+                "h" => 3.6e12,
+                _ => return Err(bad()),
+            };
+        rest = &rest[end..];
+    }
+    Ok(sum.round() as i64)
+}
+
 /// A size that an engine wrote for people (`1.5kB`, `212B`), in bytes.
 pub(super) fn shown_bytes(text: &str) -> i64 {
     let plain = text.trim();
@@ -52,5 +81,15 @@ mod tests {
             assert!(bytes("memory", bad).unwrap_err().message.contains("`memory`"), "{bad}");
         }
         assert_eq!((shown_bytes("212 B"), shown_bytes("1.5kB"), shown_bytes("2MB")), (212, 1500, 2_000_000));
+    }
+
+    #[test]
+    fn spans_of_time_are_sums() {
+        for (text, expected) in [("5s", 5e9), ("1m30s", 9e10), ("1.5h", 5.4e12), ("500ms", 5e8), ("10", 1e10), ("0s", 0.0)] {
+            assert_eq!(nanoseconds("interval", text).unwrap(), expected as i64, "{text}");
+        }
+        for bad in ["", "s", "5x", "5s3x"] {
+            assert!(nanoseconds("interval", bad).is_err(), "{bad}");
+        }
     }
 }
