@@ -5,7 +5,7 @@ use std::path::Path;
 use serde_json::{Map, Value};
 
 use super::openssl::stand_in;
-use crate::change::{ResourceId, ResourceState};
+use crate::change::{ResourceId, ResourceState, compare};
 use crate::files::attributes::{Wanted, Written as Attributes};
 use crate::files::paths;
 use crate::files::state::{self, Body, FileState, Look, Put};
@@ -116,7 +116,7 @@ impl Artefact {
 
     /// Whether what is in it differs from what is wanted.
     pub(super) fn differs(&self, want: &Self) -> bool {
-        self.object.resource(self.names) != want.object.resource(self.names)
+        !compare(&[self.object.resource(self.names)], &[want.object.resource(self.names)]).is_empty()
     }
 }
 
