@@ -21,6 +21,12 @@ pub trait Command {
     /// What is shown in a plan as the thing that would run, e.g. the command line.
     fn describe(args: &Self::Args) -> String;
 
+    /// Whether running it is a change by itself. Otherwise a plan says only that its result is not known.
+    fn is_change(args: &Self::Args) -> bool {
+        let _ = args;
+        true
+    }
+
     /// What this task touches, as far as its options say.
     fn claims(args: &Self::Args) -> Claims {
         let _ = args;

@@ -155,7 +155,9 @@ fn run_command<C: Command>(args: &C::Args, host: &mut dyn Host) -> Result<Outcom
         return C::run(args, host);
     }
     let mut outcome = Outcome::new(Ending::Unknown, Map::new());
-    outcome.changes.push(Change::run(ResourceId::new("command", C::describe(args))));
+    if C::is_change(args) {
+        outcome.changes.push(Change::run(ResourceId::new("command", C::describe(args))));
+    }
     Ok(outcome)
 }
 

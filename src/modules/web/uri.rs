@@ -327,6 +327,10 @@ impl Command for Uri {
         format!("{} {}", args.method.to_uppercase(), without_secret(&args.url))
     }
 
+    fn is_change(args: &Args) -> bool {
+        args.dest.is_some()
+    }
+
     fn claims(args: &Args) -> Claims {
         let mut claims = Claims::everything();
         claims.provides.extend(args.dest.iter().map(|path| state::resource_id(path)));
