@@ -12,10 +12,10 @@ pub(super) const RULE: Rule = Rule {
     severity: Severity::Error,
     bad: "- hosts: all
   tasks:
-    - name: A container
-      community.docker.docker_container:
-        name: web
-        image: nginx
+    - name: A file system
+      community.general.zfs:
+        name: pool/web
+        state: present
 ",
     good: "- hosts: all
   tasks:

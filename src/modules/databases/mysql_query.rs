@@ -95,6 +95,11 @@ fn script(args: &Args, list: &[String]) -> Vec<String> {
     script
 }
 
+/// Whether a statement only looks. This server reads some signs otherwise than the one that `only_looks` knows.
+fn looks(statement: &String) -> bool {
+    !statement.contains(['\\', '#', '/']) && sql::only_looks(statement)
+}
+
 /// A row as a mapping.
 fn typed(row: &Row) -> Value {
     let value = |text: &String| match text.parse::<i64>() {
@@ -144,13 +149,16 @@ impl Command for MysqlQuery {
 
     fn guard(args: &Args, host: &dyn Inspect) -> Result<Option<Outcome>, Failure> {
         let list = queries(args)?;
-        // This server reads some signs otherwise than the one that `only_looks` knows.
-        let looks = |statement: &String| !statement.contains(['\\', '#', '/']) && sql::only_looks(statement);
         if host.acts() || !list.iter().all(looks) {
             return Ok(None);
         }
         let text = script(args, &list).iter().fold("START TRANSACTION READ ONLY;\n".to_owned(), |text, line| text + line + ";\n");
-        let answered = login(args).ask(&text, host).ok().flatten();
+        let answered = match login(args).ask(&text, host) {
+            Ok(answered) => answered,
+            // It may need what earlier tasks would have made.
+            Err(_) if host.has_plans() => None,
+            Err(failure) => return Err(failure),
+        };
         Ok(answered
             .map(|results| answers(&results))
             .filter(|answers| answers.len() == list.len())
@@ -165,6 +173,10 @@ impl Command for MysqlQuery {
             return Err(Failure::new("cannot read what the client answered"));
         }
         Ok(outcome(args, &list, &answers))
+    }
+
+    fn is_change(args: &Args) -> bool {
+        !queries(args).is_ok_and(|list| list.iter().all(looks))
     }
 
     fn describe(args: &Args) -> String {

@@ -109,6 +109,11 @@ impl Resource for PostgresqlExt {
             literal(&args.name)
         );
         let rows = args.login().rows(&args.login_db, &query, host)?.unwrap_or_default();
+        if args.state == Presence::Present && rows.first().is_some_and(|row| row["name"].is_null() && row["extversion"].is_null())
+        {
+            let message = format!("the server has no extension `{}`; a package may bring it", args.name);
+            return Err(if host.has_plans() { Failure::unknown(message) } else { Failure::new(message) });
+        }
         let newest = rows.first().and_then(|row| row["default_version"].as_str()).map(str::to_owned);
         if let Some(extension) = Object::planned(&id, host) {
             return Ok(State { extension, newest });

@@ -260,6 +260,7 @@ impl Resource for PostgresqlPrivs {
     fn read(args: &Args, host: &dyn Inspect) -> Result<State, Failure> {
         args.wanted()?;
         let (login, database) = (args.login(), args.login_db.as_str());
+        let database_id = |name: &str| ResourceId::new("postgresql_db", login.place(name));
         let known = login.rows(database, "SELECT rolname, rolname = current_user AS is_self FROM pg_roles", host)?;
         let rows = login.rows(database, &args.query()?, host)?;
         let mut state = State { rights: Vec::new(), left_out: Vec::new() };
@@ -289,10 +290,16 @@ impl Resource for PostgresqlPrivs {
             let given = row["given"].as_str().unwrap_or_default();
             let target = match row["name"].as_str() {
                 Some(name) => name.to_owned(),
-                None if host.has_plans() => identifier(given),
+                None if args.r#type == Kind::Database
+                    && Object::planned(&database_id(given), host).is_some_and(|it| it.exists()) =>
+                {
+                    identifier(given)
+                }
                 None => {
                     let what = args.r#type.word().replace('_', " ");
-                    return Err(Failure::new(format!("there is no {what} `{given}` in database `{database}`")));
+                    let message = format!("there is no {what} `{given}` in database `{database}`");
+                    // An earlier task of a plan may make it.
+                    return Err(if host.has_plans() { Failure::unknown(message) } else { Failure::new(message) });
                 }
             };
             for (role, written) in &roles {

@@ -92,8 +92,16 @@ fn queries(args: &Args, host: &dyn Inspect) -> Result<Vec<String>, Failure> {
 #[derive(Debug, PartialEq)]
 struct Answer {
     message: String,
-    rows: Vec<Value>,
+    /// `None`: it was no question, and has no rows.
+    rows: Option<Vec<Value>>,
     count: u64,
+}
+
+impl Answer {
+    /// The rows as playbooks read them.
+    fn value(&self) -> Value {
+        self.rows.as_ref().map_or_else(|| json!({}), |rows| json!(rows))
+    }
 }
 
 /// The lines with which `psql` marks where an answer's parts begin. The time makes them unique.
@@ -150,7 +158,7 @@ fn answer(statement: &str, columns: &str, rows: &str, count: &str) -> Answer {
         }
     };
     if columns.is_empty() {
-        return Answer { message: rows.lines().last().unwrap_or_default().to_owned(), rows: Vec::new(), count };
+        return Answer { message: rows.lines().last().unwrap_or_default().to_owned(), rows: None, count };
     }
     let mut records = rows::csv(rows);
     // Rows that something else than a query returned are followed by what it did; a server counts no rows of `SHOW`.
@@ -161,7 +169,7 @@ fn answer(statement: &str, columns: &str, rows: &str, count: &str) -> Answer {
         word @ ("SHOW" | "EXPLAIN" | "FETCH" | "CALL") => word.to_owned(),
         _ => format!("SELECT {count}"),
     });
-    Answer { message, rows: records, count }
+    Answer { message, rows: Some(records), count }
 }
 
 /// Whether a statement changed something, by what the server said of it.
@@ -180,8 +188,8 @@ fn outcome(args: &Args, list: &[String], answers: &[Answer]) -> Outcome {
     result.insert("query".into(), json!(list.last()));
     result.insert("query_list".into(), json!(list));
     result.insert("statusmessage".into(), json!(last.message));
-    result.insert("query_result".into(), json!(last.rows));
-    result.insert("query_all_results".into(), answers.iter().map(|answer| json!(answer.rows)).collect());
+    result.insert("query_result".into(), last.value());
+    result.insert("query_all_results".into(), answers.iter().map(Answer::value).collect());
     result.insert("rowcount".into(), answers.iter().map(|answer| answer.count).sum::<u64>().into());
     let changed = answers.iter().any(|answer| changes(&answer.message));
     let mut outcome = Outcome::new(if changed { Ending::Changed } else { Ending::Ok }, result);
@@ -208,9 +216,13 @@ impl Command for PostgresqlQuery {
         }
         let marks = Marks::new(host);
         let script = marks.script(args, &list, "BEGIN TRANSACTION READ ONLY;\n", "ROLLBACK;\n");
-        // It may need what earlier tasks would have made.
-        let Ok(Some(output)) = args.login().ask(database(args), &["--csv"], &script, host) else { return Ok(None) };
-        Ok(marks.answers(&list, &output).ok().map(|answers| outcome(args, &list, &answers)))
+        match args.login().ask(database(args), &["--csv"], &script, host) {
+            Ok(Some(output)) => Ok(marks.answers(&list, &output).ok().map(|answers| outcome(args, &list, &answers))),
+            // It may need what earlier tasks would have made.
+            Ok(None) => Ok(None),
+            Err(_) if host.has_plans() => Ok(None),
+            Err(failure) => Err(failure),
+        }
     }
 
     fn run(args: &Args, host: &mut dyn Host) -> Result<Outcome, Failure> {
@@ -220,6 +232,15 @@ impl Command for PostgresqlQuery {
         let script = marks.script(args, &list, begin, end);
         let output = args.login().act_with(database(args), &["--csv"], &script, &[], host)?;
         Ok(outcome(args, &list, &marks.answers(&list, &output)?))
+    }
+
+    fn is_change(args: &Args) -> bool {
+        let texts = match &args.query {
+            Some(Value::String(text)) => vec![text.as_str()],
+            Some(Value::Array(list)) => list.iter().filter_map(Value::as_str).collect(),
+            _ => return true,
+        };
+        !texts.into_iter().all(|text| statements(text).is_ok_and(|list| list.into_iter().all(only_looks)))
     }
 
     fn describe(args: &Args) -> String {
@@ -244,13 +265,13 @@ mod tests {
         let columns = "Column,Type\nid,integer\nname,text\n";
         let read = answer("select 1", columns, "id,name\n1,a\n2,\"b\nc\"\n", "2");
         let rows = vec![json!({"id": 1, "name": "a"}), json!({"id": 2, "name": "b\nc"})];
-        assert_eq!(read, Answer { message: "SELECT 2".into(), rows, count: 2 });
+        assert_eq!(read, Answer { message: "SELECT 2".into(), rows: Some(rows), count: 2 });
         let read = answer("insert", columns, "id,name\n1,a\nINSERT 0 1\n", "1");
-        assert_eq!((read.message.as_str(), read.rows.len(), read.count), ("INSERT 0 1", 1, 1));
+        assert_eq!((read.message.as_str(), read.rows.unwrap().len(), read.count), ("INSERT 0 1", 1, 1));
         let read = answer("show x", "Column,Type\nx,text\n", "x\n1\n", "0");
-        assert_eq!(read, Answer { message: "SHOW".into(), rows: vec![json!({"x": "1"})], count: 0 });
+        assert_eq!(read, Answer { message: "SHOW".into(), rows: Some(vec![json!({"x": "1"})]), count: 0 });
         let read = answer("create", "The command has no result, or the result has no columns.\n", "CREATE TABLE\n", "0");
-        assert_eq!(read, Answer { message: "CREATE TABLE".into(), rows: Vec::new(), count: 0 });
+        assert_eq!(read, Answer { message: "CREATE TABLE".into(), rows: None, count: 0 });
     }
 
     #[test]
