@@ -96,7 +96,7 @@ fn script(args: &Args, list: &[String]) -> Vec<String> {
 }
 
 /// Whether a statement only looks. This server reads some signs otherwise than the one that `only_looks` knows.
-fn looks(statement: &String) -> bool {
+fn looks(statement: &str) -> bool {
     !statement.contains(['\\', '#', '/']) && sql::only_looks(statement)
 }
 
@@ -149,7 +149,7 @@ impl Command for MysqlQuery {
 
     fn guard(args: &Args, host: &dyn Inspect) -> Result<Option<Outcome>, Failure> {
         let list = queries(args)?;
-        if host.acts() || !list.iter().all(looks) {
+        if host.acts() || !list.iter().all(|statement| looks(statement)) {
             return Ok(None);
         }
         let text = script(args, &list).iter().fold("START TRANSACTION READ ONLY;\n".to_owned(), |text, line| text + line + ";\n");
@@ -176,7 +176,7 @@ impl Command for MysqlQuery {
     }
 
     fn is_change(args: &Args) -> bool {
-        !queries(args).is_ok_and(|list| list.iter().all(looks))
+        !queries(args).is_ok_and(|list| list.iter().all(|statement| looks(statement)))
     }
 
     fn describe(args: &Args) -> String {
