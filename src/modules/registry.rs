@@ -200,4 +200,6 @@ static FAMILIES: &[&[Module]] = &[
 ];
 
 #[cfg(test)]
+mod faults;
+#[cfg(test)]
 mod tests;

@@ -16,8 +16,7 @@ use crate::claims::Claims;
 use crate::files::attributes::{Written as Attributes, file_args};
 use crate::files::mode::Mode;
 use crate::files::state;
-use crate::files::tempfile::random_word;
-use crate::host::{Effect, Host, Inspect};
+use crate::host::{Effect, Host, Inspect, staged_name};
 use crate::object::properties;
 use crate::outcome::Failure;
 use crate::resource::{self, Resource, Step, Written};
@@ -210,8 +209,7 @@ impl Args {
 
     /// Makes a key; the private half is returned.
     fn make(&self, target: &Path, host: &mut dyn Host) -> Result<Vec<u8>, Failure> {
-        let name = target.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        let staged = target.with_file_name(format!(".{name}.{}", random_word(12)));
+        let staged = target.with_file_name(staged_name());
         let bits = self.bits().to_string();
         let path = staged.display().to_string();
         let comment = self.comment.as_deref().unwrap_or_default();
@@ -223,7 +221,7 @@ impl Args {
         }
         SSH_KEYGEN.act(words, &[Effect::File(staged.clone(), self.stand_in(), 0o600)], host)?;
         let made = host.read(&staged, 1 << 20);
-        for path in [staged.clone(), staged.with_file_name(format!(".{}.pub", path.rsplit("/.").next().unwrap_or_default()))] {
+        for path in [path.clone(), format!("{path}.pub")].map(PathBuf::from) {
             if host.stat(&path)?.is_some() {
                 host.remove(&path)?;
             }

@@ -6,8 +6,7 @@ use serde_json::{Map, Value};
 
 use super::der::{self, SEQUENCE};
 use super::key::Key;
-use crate::files::tempfile::random_word;
-use crate::host::{CommandLine, Effect, FileWrite, Host, Inspect, digest_bytes};
+use crate::host::{CommandLine, Effect, FileWrite, Host, Inspect, digest_bytes, staged_name};
 use crate::outcome::Failure;
 use crate::system::tool::Tool;
 
@@ -82,8 +81,7 @@ pub(super) fn sign(body: Vec<u8>, key: &Key, digest: &str, target: &Path, host: 
     if !host.acts() {
         return Ok(der::list(SEQUENCE, [body, algorithm, der::bits(b"")]));
     }
-    let name = target.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    let staged = target.with_file_name(format!(".{name}.{}", random_word(12)));
+    let staged = target.with_file_name(staged_name());
     let content = FileWrite { path: &staged, content: &body, attributes: crate::host::Attributes::default(), validate: None };
     host.write(&content)?;
     let path = staged.display().to_string();

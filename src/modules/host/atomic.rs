@@ -17,8 +17,8 @@ use rustix::io::Errno;
 use super::Attributes;
 use crate::outcome::Failure;
 
-/// How names of staged files begin.
-pub(super) const PREFIX: &str = ".stead-";
+/// How names of staged files begin; one that was left behind is removed by the next write beside it.
+pub const STAGED: &str = ".stead-";
 /// Staged links cannot be locked: they count as left behind after this many seconds.
 const LINK_AGE: i64 = 600;
 /// Longest extended attribute that the kernel allows.
@@ -77,7 +77,7 @@ impl Directory {
         let mut left = Vec::new();
         for entry in rustix::fs::Dir::read_from(&self.fd)? {
             let entry = entry?;
-            if entry.file_name().to_bytes().starts_with(PREFIX.as_bytes()) {
+            if entry.file_name().to_bytes().starts_with(STAGED.as_bytes()) {
                 left.push(entry.file_name().to_owned());
             }
         }
@@ -199,10 +199,11 @@ fn explain(errno: Errno) -> String {
     }
 }
 
-fn staged_name() -> String {
+/// A name that begins with [`STAGED`] and that nothing else has.
+pub fn staged_name() -> String {
     // The standard library seeds its hash maps from the system's random numbers.
     let random = std::collections::hash_map::RandomState::new().build_hasher().finish();
-    format!("{PREFIX}{random:016x}")
+    format!("{STAGED}{random:016x}")
 }
 
 fn stage(directory: &Directory) -> Result<Staged<'_>, Errno> {

@@ -52,6 +52,17 @@ pub struct Service {
     pub body: Vec<u8>,
 }
 
+/// What goes wrong in the midst of a task.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// The disk is full, or the command fails: this one call does nothing and says so.
+    Refused,
+    /// The agent is killed before the call: neither it nor anything after it is done.
+    KilledBefore,
+    /// The agent is killed after the call: it is done, but nobody hears of it, and nothing after it is done.
+    KilledAfter,
+}
+
 /// A host in memory.
 #[derive(Debug, Clone, PartialEq)]
 pub struct MemoryHost {
@@ -87,6 +98,10 @@ pub struct MemoryHost {
     pub ids: (u32, u32),
     /// The time.
     pub clock: f64,
+    /// What goes wrong, and at which call that acts (the first is 1).
+    pub fault: Option<(usize, Fault)>,
+    /// Calls that act, so far.
+    pub acted: usize,
     next: u64,
 }
 
@@ -113,6 +128,8 @@ impl Default for MemoryHost {
             manager: ServiceManager::Systemd,
             ids: (0, 0),
             clock: 1_700_000_000.0,
+            fault: None,
+            acted: 0,
             next: 2,
         };
         host.insert(Path::new("/"), FileKind::Directory, 0o755);
@@ -383,6 +400,21 @@ impl MemoryHost {
         Ok(())
     }
 
+    /// One call that acts, or what goes wrong with it. What a command does is one call.
+    fn doing<T>(&mut self, work: impl FnOnce(&mut Self) -> Result<T, Failure>) -> Result<T, Failure> {
+        self.acted += 1;
+        let (acted, fault) = (self.acted, self.fault.take());
+        let done = match fault {
+            Some((at, Fault::Refused)) if acted == at => Err(Failure::new("No space left on device")),
+            Some((at, Fault::KilledBefore)) if acted >= at => Err(Failure::new("killed")),
+            Some((at, Fault::KilledAfter)) if acted > at => Err(Failure::new("killed")),
+            Some((at, Fault::KilledAfter)) if acted == at => work(self).and(Err(Failure::new("killed"))),
+            _ => work(self),
+        };
+        (self.acted, self.fault) = (acted, fault);
+        done
+    }
+
     fn groups_of(&self, user: &str) -> Vec<String> {
         self.groups
             .values()
@@ -520,110 +552,138 @@ impl Inspect for MemoryHost {
     fn acts(&self) -> bool {
         true
     }
+
+    fn pause(&self, _: std::time::Duration) {}
 }
 
 impl Host for MemoryHost {
     fn write(&mut self, file: &FileWrite<'_>) -> Result<(), Failure> {
-        self.put(file, file.content.to_vec())
+        self.doing(|host| host.put(file, file.content.to_vec()))
     }
 
     fn write_from(&mut self, source: &Source<'_>, file: &FileWrite<'_>) -> Result<(), Failure> {
-        let content = match source {
-            Source::Offered { sha256, .. } => self.blob(sha256)?,
-            Source::File(path) => self.read(path, u64::MAX)?,
-            Source::Stream(stream) | Source::Part(stream) => {
-                let mut content = Vec::new();
-                stream.borrow_mut().read_to_end(&mut content).map_err(|error| Failure::at("write", file.path, error))?;
-                content
-            }
-            Source::Unknown(reason) => return Err(Failure::at("write", file.path, reason)),
-        };
-        self.put(file, content)
+        self.doing(|host| {
+            let content = match source {
+                Source::Offered { sha256, .. } => host.blob(sha256)?,
+                Source::File(path) => host.read(path, u64::MAX)?,
+                Source::Stream(stream) | Source::Part(stream) => {
+                    let mut content = Vec::new();
+                    stream.borrow_mut().read_to_end(&mut content).map_err(|error| Failure::at("write", file.path, error))?;
+                    content
+                }
+                Source::Unknown(reason) => return Err(Failure::at("write", file.path, reason)),
+            };
+            host.put(file, content)
+        })
     }
 
     fn set_attributes(&mut self, path: &Path, attributes: &Attributes) -> Result<(), Failure> {
-        let node = self.change(path)?;
-        let mode = attributes.mode.filter(|_| node.kind != FileKind::Link);
-        set(node, &Attributes { mode, ..*attributes });
-        Ok(())
+        self.doing(|host| {
+            let node = host.change(path)?;
+            let mode = attributes.mode.filter(|_| node.kind != FileKind::Link);
+            set(node, &Attributes { mode, ..*attributes });
+            Ok(())
+        })
     }
 
     fn set_times(&mut self, path: &Path, atime: Option<f64>, mtime: Option<f64>) -> Result<(), Failure> {
-        let node = self.change(path)?;
-        node.atime = atime.unwrap_or(node.atime);
-        node.mtime = mtime.unwrap_or(node.mtime);
-        Ok(())
+        self.doing(|host| {
+            let node = host.change(path)?;
+            node.atime = atime.unwrap_or(node.atime);
+            node.mtime = mtime.unwrap_or(node.mtime);
+            Ok(())
+        })
     }
 
     fn make_directory(&mut self, path: &Path, attributes: &Attributes) -> Result<(), Failure> {
-        let place = self.place("create directory", path)?;
-        if self.names.contains_key(&place) {
-            return Err(Failure::at("create directory", path, "File exists"));
-        }
-        set(self.insert(&place, FileKind::Directory, 0o755), attributes);
-        Ok(())
+        self.doing(|host| {
+            let place = host.place("create directory", path)?;
+            if host.names.contains_key(&place) {
+                return Err(Failure::at("create directory", path, "File exists"));
+            }
+            set(host.insert(&place, FileKind::Directory, 0o755), attributes);
+            Ok(())
+        })
     }
 
     fn symlink(&mut self, target: &Path, path: &Path) -> Result<(), Failure> {
-        let place = self.place("link", path)?;
-        if self.stat_here(&place).is_some_and(|stat| stat.kind == FileKind::Directory) {
-            return Err(Failure::at("link", path, "Is a directory"));
-        }
-        self.insert(&place, FileKind::Link, 0o777).target = Some(target.to_owned());
-        Ok(())
+        self.doing(|host| {
+            let place = host.place("link", path)?;
+            if host.stat_here(&place).is_some_and(|stat| stat.kind == FileKind::Directory) {
+                return Err(Failure::at("link", path, "Is a directory"));
+            }
+            host.insert(&place, FileKind::Link, 0o777).target = Some(target.to_owned());
+            Ok(())
+        })
     }
 
     fn hard_link(&mut self, source: &Path, path: &Path) -> Result<(), Failure> {
-        let from = self.find(source, Last::Keep)?;
-        let number = *self.names.get(&from).ok_or_else(|| Failure::at("link", source, "No such file or directory"))?;
-        let place = self.place("link", path)?;
-        if self.stat_here(&place).is_some_and(|stat| stat.kind == FileKind::Directory) {
-            return Err(Failure::at("link", path, "Is a directory"));
-        }
-        if self.names.get(&place) != Some(&number) {
-            self.unlink(&place);
-            self.names.insert(place, number);
-        }
-        Ok(())
+        self.doing(|host| {
+            let from = host.find(source, Last::Keep)?;
+            let number = *host.names.get(&from).ok_or_else(|| Failure::at("link", source, "No such file or directory"))?;
+            let place = host.place("link", path)?;
+            if host.stat_here(&place).is_some_and(|stat| stat.kind == FileKind::Directory) {
+                return Err(Failure::at("link", path, "Is a directory"));
+            }
+            if host.names.get(&place) != Some(&number) {
+                host.unlink(&place);
+                host.names.insert(place, number);
+            }
+            Ok(())
+        })
     }
 
     fn remove(&mut self, path: &Path) -> Result<(), Failure> {
-        let place = self.find(path, Last::Keep)?;
-        if !self.names.contains_key(&place) {
-            return Err(Failure::at("remove", path, "No such file or directory"));
-        }
-        let gone: Vec<PathBuf> = self.names.keys().filter(|name| name.starts_with(&place)).cloned().collect();
-        for name in &gone {
-            self.unlink(name);
-        }
-        Ok(())
+        self.doing(|host| {
+            let place = host.find(path, Last::Keep)?;
+            if !host.names.contains_key(&place) {
+                return Err(Failure::at("remove", path, "No such file or directory"));
+            }
+            let gone: Vec<PathBuf> = host.names.keys().filter(|name| name.starts_with(&place)).cloned().collect();
+            for name in &gone {
+                host.unlink(name);
+            }
+            Ok(())
+        })
     }
 
     fn copy(&mut self, from: &Path, to: &Path) -> Result<(), Failure> {
-        let node = self.file(from)?.clone();
-        let place = self.place("copy to", to)?;
-        *self.insert(&place, FileKind::File, 0o644) = node;
-        Ok(())
+        self.doing(|host| {
+            let node = host.file(from)?.clone();
+            let place = host.place("copy to", to)?;
+            *host.insert(&place, FileKind::File, 0o644) = node;
+            Ok(())
+        })
     }
 
     fn act(&mut self, command: &CommandLine, effects: &[Effect]) -> Result<Output, Failure> {
-        self.ran.push(command.clone());
-        let output = self.answer_to(command).unwrap_or_default();
-        if output.rc == 0 {
-            effects.iter().try_for_each(|effect| self.apply(effect))?;
+        if self.fault == Some((self.acted + 1, Fault::Refused)) {
+            self.acted += 1;
+            self.ran.push(command.clone());
+            return Ok(Output { rc: 1, stderr: b"No space left on device".to_vec(), ..Output::default() });
         }
-        Ok(output)
+        self.doing(|host| {
+            host.ran.push(command.clone());
+            let output = host.answer_to(command).unwrap_or_default();
+            if output.rc == 0 {
+                effects.iter().try_for_each(|effect| host.apply(effect))?;
+            }
+            Ok(output)
+        })
     }
 
     fn send(&mut self, request: &http::Request) -> Result<http::Reply, Failure> {
-        let wanted = format!("{} {}", request.method, request.url);
-        let before = self.sent.iter().filter(|sent| format!("{} {}", sent.method, sent.url) == wanted).count();
-        self.sent.push(request.clone());
-        let fitting: Vec<&Service> = self.services.iter().filter(|service| service.request == wanted).collect();
-        let service =
-            fitting.get(before).or(fitting.last()).ok_or_else(|| Failure::new(format!("no service answers `{wanted}`")))?;
-        let headers: Vec<(&str, &str)> = service.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-        Ok(http::Reply::new(service.status, &headers, service.body.clone()))
+        self.doing(|host| {
+            let wanted = format!("{} {}", request.method, request.url);
+            let before = host.sent.iter().filter(|sent| format!("{} {}", sent.method, sent.url) == wanted).count();
+            host.sent.push(request.clone());
+            let fitting: Vec<&Service> = host.services.iter().filter(|service| service.request == wanted).collect();
+            let service =
+                fitting.get(before).or(fitting.last()).ok_or_else(|| Failure::new(format!("no service answers `{wanted}`")))?;
+            let headers: Vec<(&str, &str)> =
+                service.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+            Ok(http::Reply::new(service.status, &headers, service.body.clone()))
+        })
     }
 
     fn sync(&mut self, _: &Path) -> Result<(), Failure> {

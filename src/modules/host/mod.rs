@@ -29,6 +29,7 @@ mod terminal;
 mod units;
 mod words;
 
+pub use atomic::{STAGED, staged_name};
 pub use digest::{Digester, digest_bytes};
 pub use words::split_command;
 

@@ -10,10 +10,11 @@ use crate::host::overlay::Overlay;
 use crate::outcome::{Ending, Outcome};
 
 /// Keys of a task in examples that are not its module.
-const KEYWORDS: &[&str] = &["name", "register", "when", "become", "notify", "loop", "vars", "changed_when", "environment"];
+const KEYWORDS: &[&str] =
+    &["name", "register", "when", "become", "notify", "loop", "vars", "changed_when", "environment", "delegate_to"];
 
 /// A host as administrators know them: the usual accounts, files, packages and units.
-fn fixture() -> MemoryHost {
+pub(super) fn fixture() -> MemoryHost {
     let mut host = MemoryHost::default();
     for (name, gid, members) in [
         ("daemon", 1, vec![]),
@@ -91,7 +92,7 @@ fn fixture() -> MemoryHost {
 }
 
 /// The tasks of a module's examples: name and options.
-fn examples(module: &Module) -> Vec<(String, Map<String, Value>)> {
+pub(super) fn examples(module: &Module) -> Vec<(String, Map<String, Value>)> {
     let tasks: Vec<Map<String, Value>> = serde_yaml::from_str(module.examples)
         .unwrap_or_else(|error| panic!("{}: its examples are no list of tasks: {error}", module.name));
     tasks
@@ -117,7 +118,7 @@ fn examples(module: &Module) -> Vec<(String, Map<String, Value>)> {
 }
 
 /// What the controller adds: content by digest in place of a path of its own.
-fn offered(module: &Module, mut options: Map<String, Value>, host: &mut MemoryHost) -> Map<String, Value> {
+pub(super) fn offered(module: &Module, mut options: Map<String, Value>, host: &mut MemoryHost) -> Map<String, Value> {
     let takes = (module.fields)().iter().any(|field| field.name == "stead_source");
     let remote = options.get("remote_src").is_some_and(|remote| *remote == json!(true));
     if let Some(source) = options.get("src").and_then(Value::as_str).filter(|_| takes && !remote).map(str::to_owned) {
@@ -138,7 +139,7 @@ fn run(module: &Module, options: &Map<String, Value>, host: &mut dyn crate::host
 }
 
 /// What is still to be done; a restart is asked for every time.
-fn left_to_do(outcome: &Outcome) -> Vec<Change> {
+pub(super) fn left_to_do(outcome: &Outcome) -> Vec<Change> {
     outcome.changes.iter().filter(|change| change.action != Action::Run).cloned().collect()
 }
 
