@@ -6,6 +6,7 @@ mod bad_input;
 mod become_root;
 mod drift;
 mod examples;
+mod facts;
 mod fleet;
 mod front_door;
 mod lab;

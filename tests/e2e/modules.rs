@@ -113,7 +113,7 @@ fn read(path: &Path) -> Page {
 }
 
 /// The tasks, each with a name of its own.
-fn tasks(case: &str, text: &str) -> Vec<Value> {
+pub(crate) fn tasks(case: &str, text: &str) -> Vec<Value> {
     let tasks: Vec<Map<String, Value>> = serde_yaml::from_str(text).unwrap_or_else(|error| panic!("{case}: {error}"));
     let name = |(index, mut task): (usize, Map<String, Value>)| {
         task.insert("name".into(), json!(format!("{case} #{}", index + 1)));
@@ -173,13 +173,13 @@ type Lines = BTreeMap<String, Vec<String>>;
 
 /// How a task (or an item of its loop) ended.
 #[derive(serde::Serialize, serde::Deserialize)]
-struct Ended {
+pub(crate) struct Ended {
     /// `case #number`, and the item.
-    task: String,
+    pub(crate) task: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     item: Option<String>,
     ending: String,
-    result: Value,
+    pub(crate) result: Value,
 }
 
 /// What a program did in one run, and what its host was like afterwards.
@@ -307,14 +307,14 @@ fn canonical(value: &Value) -> String {
 }
 
 /// One page on the two hosts.
-struct Work<'a> {
-    fleet: &'a Fleet,
-    projects: [Project; 2],
-    collections: Option<PathBuf>,
+pub(crate) struct Work<'a> {
+    pub(crate) fleet: &'a Fleet,
+    pub(crate) projects: [Project; 2],
+    pub(crate) collections: Option<PathBuf>,
 }
 
 impl Work<'_> {
-    fn ansible(&self, phase: &str) -> Vec<Ended> {
+    pub(crate) fn ansible(&self, phase: &str) -> Vec<Ended> {
         let project = &self.projects[0];
         let events = project.path("events");
         let _ = fs::remove_file(&events);
@@ -344,7 +344,7 @@ impl Work<'_> {
         ended
     }
 
-    fn stead(&self, phase: &str) -> Vec<Ended> {
+    pub(crate) fn stead(&self, phase: &str) -> Vec<Ended> {
         let project = &self.projects[1];
         let mut command = project.stead();
         command.args([if phase == "plan" { "plan" } else { "apply" }, "--json", "-i", "hosts.ini", "site.yml"]);

@@ -271,15 +271,21 @@ pub(super) fn lsb(host: &dyn Inspect, facts: &mut Facts) {
     let tool = super::gather::exists(host, "/usr/bin/lsb_release");
     let os = assignments(&files.os_release);
     let found = recognise(&files);
-    let pick = |in_lsb: &str, in_os: &str| lsb.get(in_lsb).or_else(|| os.get(in_os)).cloned().unwrap_or_default();
+    // What the tool says where the file says nothing; without the tool only the file counts.
+    let told = [
+        ("id", "DISTRIB_ID", Some(found.name)),
+        ("description", "DISTRIB_DESCRIPTION", os.get("PRETTY_NAME").cloned()),
+        ("codename", "DISTRIB_CODENAME", Some(found.release)),
+        ("release", "DISTRIB_RELEASE", os.get("VERSION_ID").cloned()),
+    ];
     let mut map = serde_json::Map::new();
-    if tool || !lsb.is_empty() {
-        let release = pick("DISTRIB_RELEASE", "VERSION_ID");
-        map.insert("id".into(), lsb.get("DISTRIB_ID").cloned().unwrap_or(found.name).into());
-        map.insert("description".into(), pick("DISTRIB_DESCRIPTION", "PRETTY_NAME").into());
-        map.insert("codename".into(), lsb.get("DISTRIB_CODENAME").cloned().unwrap_or(found.release).into());
-        map.insert("major_release".into(), release.split('.').next().unwrap_or_default().into());
-        map.insert("release".into(), release.into());
+    for (name, in_file, from_tool) in told {
+        if let Some(value) = lsb.get(in_file).cloned().or(from_tool.filter(|_| tool)) {
+            if name == "release" {
+                map.insert("major_release".into(), value.split('.').next().unwrap_or_default().into());
+            }
+            map.insert(name.into(), value.into());
+        }
     }
     facts.set("lsb", Value::Object(map));
 }

@@ -264,7 +264,8 @@ fn size(bytes: u64) -> String {
 /// Mounted file systems; one that does not answer is listed without its size.
 pub(super) fn mounts(host: &dyn Inspect, facts: &mut Facts) {
     let uuids = links(host);
-    let mut list = Vec::new();
+    let parts = parts(&text(host, "/proc/self/mountinfo"));
+    let mut list: Vec<Value> = Vec::new();
     let mut slow = 0;
     for row in text(host, "/proc/self/mounts").lines() {
         let columns: Vec<String> = row.split(' ').map(mounts::unescape).collect();
@@ -275,6 +276,8 @@ pub(super) fn mounts(host: &dyn Inspect, facts: &mut Facts) {
         let number = |at: usize| columns.get(at).and_then(|text| text.parse::<u64>().ok()).unwrap_or(0);
         let name = device.rsplit('/').next().unwrap_or_default();
         let uuid = uuids.iter().find(|link| link.0 == "uuids" && link.1 == name).map_or("N/A", |link| link.2.as_str());
+        let is_bound = parts.get(mount).is_some_and(|is_part| *is_part) && !options.split(',').any(|option| option == "bind");
+        let options = if is_bound { format!("{options},bind") } else { options.clone() };
         let mut entry = json!({
             "mount": mount, "device": device, "fstype": kind, "options": options, "dump": number(4), "passno": number(5), "uuid": uuid,
         });
@@ -292,9 +295,22 @@ pub(super) fn mounts(host: &dyn Inspect, facts: &mut Facts) {
                 entry.extend(mounts::sizes(&found));
             }
         }
-        list.push(entry);
+        // Of several that lie upon each other, the uppermost is seen.
+        match list.iter_mut().find(|other| other["mount"] == entry["mount"]) {
+            Some(other) => *other = entry,
+            None => list.push(entry),
+        }
     }
     facts.set("mounts", list);
+}
+
+/// For every mount point, whether what is mounted there is only a part of a file system.
+fn parts(mountinfo: &str) -> std::collections::BTreeMap<String, bool> {
+    let part = |row: &str| {
+        let columns: Vec<&str> = row.split(' ').collect();
+        Some((mounts::unescape(columns.get(4)?), *columns.get(3)? != "/"))
+    };
+    mountinfo.lines().filter_map(part).collect()
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ mod distribution;
 mod gather;
 mod hardware;
 mod local;
+mod lvm;
 mod network;
 mod platform;
 pub mod setup;

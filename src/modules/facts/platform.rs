@@ -178,6 +178,10 @@ pub(super) fn security(host: &dyn Inspect, facts: &mut Facts) {
     facts.set("apparmor", json!({"status": if apparmor { "enabled" } else { "disabled" }}));
     facts.set("selinux_python_present", true);
     facts.set("selinux", selinux(host));
+}
+
+/// Whether the agent sees another root directory than the first process.
+pub(super) fn chroot(host: &dyn Inspect, facts: &mut Facts) {
     let here = host.stat("/".as_ref()).ok().flatten();
     let real = host.stat("/proc/1/root/.".as_ref()).ok().flatten();
     let chroot = match (here, real) {
@@ -277,6 +281,25 @@ pub(super) fn service_mgr(host: &dyn Inspect, facts: &mut Facts) {
         other => other.to_owned(),
     };
     facts.set("service_mgr", name);
+}
+
+/// The version of systemd and what it was built with; nothing where another service manager runs.
+pub(super) fn systemd(host: &dyn Inspect, facts: &mut Facts) {
+    if host.service_manager() != ServiceManager::Systemd {
+        return;
+    }
+    let mut ask = CommandLine::new(["systemctl", "--version"]);
+    ask.deadline = Some(facts.patience);
+    let Some(said) = host.query(&ask).ok().filter(|output| output.rc == 0).map(|output| output.text()) else { return };
+    if let Some(found) = parse_systemd(&said) {
+        facts.set("systemd", found);
+    }
+}
+
+fn parse_systemd(said: &str) -> Option<Value> {
+    let (first, features) = said.split_once('\n')?;
+    let version: u64 = first.split_whitespace().nth(1)?.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()?;
+    Some(json!({"version": version, "features": features.trim_end()}))
 }
 
 /// Which program manages packages.

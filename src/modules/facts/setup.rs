@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 
 use super::gather::Facts;
-use super::{distribution, hardware, local, network, platform, virtualization};
+use super::{distribution, hardware, local, lvm, network, platform, virtualization};
 use crate::args;
 use crate::commands::glob;
 use crate::host::Inspect;
@@ -68,7 +68,7 @@ const GROUPS: &[Group] = &[
     Group { name: "pkg_mgr", of: "min", gather: |host, _, facts| platform::pkg_mgr(host, facts) },
     Group { name: "python", of: "min", gather: |host, _, facts| platform::python(host, facts) },
     Group { name: "ssh_pub_keys", of: "min", gather: |host, _, facts| platform::ssh_keys(host, facts) },
-    Group { name: "loadavg", of: "min", gather: |host, _, facts| platform::load(host, facts) },
+    Group { name: "loadavg", of: "all", gather: |host, _, facts| platform::load(host, facts) },
     Group { name: "local", of: "min", gather: |host, args, facts| local::gather(host, &args.fact_path, facts) },
     Group { name: "processor", of: "hardware", gather: |host, _, facts| hardware::processor(host, facts) },
     Group { name: "memory", of: "hardware", gather: |host, _, facts| hardware::memory(host, facts) },
@@ -77,8 +77,19 @@ const GROUPS: &[Group] = &[
     Group { name: "devices", of: "hardware", gather: |host, _, facts| hardware::devices(host, facts) },
     Group { name: "mounts", of: "hardware", gather: |host, _, facts| hardware::mounts(host, facts) },
     Group { name: "interfaces", of: "network", gather: |host, _, facts| network::gather(host, facts) },
-    Group { name: "iscsi", of: "network", gather: |host, _, facts| platform::storage_names(host, facts) },
+    Group { name: "lvm", of: "hardware", gather: |host, _, facts| lvm::gather(host, facts) },
+    Group { name: "chroot", of: "all", gather: |host, _, facts| platform::chroot(host, facts) },
+    Group { name: "systemd", of: "all", gather: |host, _, facts| platform::systemd(host, facts) },
+    Group { name: "iscsi", of: "all", gather: |host, _, facts| platform::storage_names(host, facts) },
     Group { name: "virtualization_type", of: "virtual", gather: |host, _, facts| virtualization::gather(host, facts) },
+];
+
+/// Groups that others cannot do without, and with which they are gathered.
+const NEEDS: &[(&str, &[&str])] = &[
+    ("hardware", &["platform"]),
+    ("network", &["platform", "distribution"]),
+    ("pkg_mgr", &["distribution"]),
+    ("service_mgr", &["platform", "distribution"]),
 ];
 
 /// Names of groups that are gathered together with another.
@@ -98,9 +109,7 @@ const ALSO: &[(&str, &str)] = &[
     ("user_id", "user"),
     ("fips", "selinux"),
     ("apparmor", "selinux"),
-    ("chroot", "selinux"),
-    ("is_chroot", "selinux"),
-    ("systemd", "service_mgr"),
+    ("is_chroot", "chroot"),
     ("processor_cores", "processor"),
     ("processor_count", "processor"),
     ("all_ipv4_addresses", "interfaces"),
@@ -188,13 +197,18 @@ fn selected(words: &[String]) -> Result<Vec<usize>, Failure> {
             }
         }
     }
-    Ok((0..GROUPS.len())
-        .filter(|at| {
-            let minimal = GROUPS[*at].of == "min" && !no_min;
-            let asked = with[*at] || minimal || (!added && !explicit_all);
-            asked && !(without[*at] || (no_min && GROUPS[*at].of == "min" && !with[*at]))
-        })
-        .collect())
+    let chosen = |at: usize| {
+        let minimal = GROUPS[at].of == "min" && !no_min;
+        let asked = with[at] || minimal || (!added && !explicit_all);
+        asked && !(without[at] || (no_min && GROUPS[at].of == "min" && !with[at]))
+    };
+    let needed = |at: usize| {
+        let needing = NEEDS.iter().filter(|(_, needed)| needed.contains(&GROUPS[at].name));
+        needing
+            .into_iter()
+            .any(|(name, _)| (0..GROUPS.len()).any(|at| chosen(at) && [GROUPS[at].name, GROUPS[at].of].contains(name)))
+    };
+    Ok((0..GROUPS.len()).filter(|at| chosen(*at) || needed(*at)).collect())
 }
 
 #[cfg(test)]
@@ -210,9 +224,10 @@ mod tests {
         assert_eq!(chosen(&["all"]).len(), GROUPS.len());
         assert!(!chosen(&["!all"]).contains(&"memory") && chosen(&["!all"]).contains(&"distribution"));
         assert!(chosen(&["!hardware"]).contains(&"interfaces") && !chosen(&["!hardware"]).contains(&"mounts"));
-        assert_eq!(chosen(&["!all", "!min", "network"]), ["interfaces", "iscsi"]);
+        assert_eq!(chosen(&["!all", "!min", "network"]), ["platform", "distribution", "interfaces"]);
+        assert!(chosen(&["all", "!network"]).contains(&"iscsi") && !chosen(&["!all"]).contains(&"loadavg"));
         assert!(chosen(&["network"]).contains(&"distribution") && !chosen(&["network"]).contains(&"memory"));
-        assert_eq!(chosen(&["!all", "!min", "default_ipv4"]), ["interfaces"]);
+        assert_eq!(chosen(&["!all", "!min", "default_ipv4"]), ["platform", "distribution", "interfaces"]);
         assert!(!chosen(&["all", "!mounts"]).contains(&"mounts"));
         assert!(chosen(&["!all", "!min"]).is_empty());
         assert!(selected(&["nonsense".to_owned()]).is_err());
