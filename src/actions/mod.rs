@@ -37,6 +37,7 @@ pub mod reboot;
 pub mod script;
 pub mod sent;
 pub mod set_fact;
+pub mod synchronize;
 pub mod template;
 pub mod wait_for_connection;
 
@@ -168,6 +169,8 @@ pub struct ActionContext<'a> {
     pub search: &'a [PathBuf],
     /// The host's inventory name.
     pub host: &'a str,
+    /// The host that the task is delegated to.
+    pub delegate: Option<&'a str>,
     /// Nothing may be changed.
     pub plan: bool,
     /// `-v` level.
@@ -336,6 +339,7 @@ pub fn is_action(module: &str) -> bool {
                 | "reboot"
                 | "script"
                 | "set_fact"
+                | "synchronize"
                 | "template"
                 | "validate_argument_spec"
                 | "wait_for_connection"
@@ -359,6 +363,7 @@ pub async fn run(module: &str, context: &ActionContext<'_>) -> Result<Done, Acti
         "reboot" => reboot::run(context).await,
         "script" => script::run(context).await,
         "set_fact" => Ok(set_fact::run(context)),
+        "synchronize" => synchronize::run(context).await,
         "template" => template::run(context).await,
         "validate_argument_spec" => argument_spec::run(context),
         "wait_for_connection" => wait_for_connection::run(context).await,

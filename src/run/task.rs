@@ -595,6 +595,7 @@ impl TaskRun {
             map: &self.run.map,
             search: &scope.search,
             host: &self.host.name,
+            delegate: None,
             plan,
             verbosity: self.run.settings.verbosity,
             agent: &NoAgent,
@@ -652,6 +653,7 @@ impl TaskRun {
             host: &host,
         };
         context.agent = &agent;
+        context.delegate = keywords.delegate_to.is_some().then_some(&*host.name);
         let begun = Instant::now();
         let done = if let Some(limit) = job {
             self.as_job(&agent, context.json_options()?, limit, scope).await?

@@ -29,6 +29,7 @@ pub mod replace;
 pub mod slurp;
 pub mod stat;
 pub(crate) mod state;
+pub mod synchronize;
 pub mod tempfile;
 pub mod template;
 pub(crate) mod times;
@@ -55,6 +56,7 @@ pub(crate) const MODULES: &[Module] = &[
     registry::resource::<replace::Replace>("replace", replace::EXAMPLES),
     registry::query::<slurp::Slurp>("slurp", slurp::EXAMPLES),
     registry::query::<stat::Stat>("stat", stat::EXAMPLES),
+    registry::resource::<synchronize::Synchronize>("synchronize", synchronize::EXAMPLES),
     registry::command::<tempfile::TemporaryFile>("tempfile", tempfile::EXAMPLES),
     registry::resource::<template::Template>("template", template::EXAMPLES),
     registry::resource::<unarchive::Unarchive>("unarchive", unarchive::EXAMPLES),
