@@ -53,6 +53,9 @@ const NOT_COMPARED: [&str; 14] = [
     "mtime",
 ];
 
+/// What Git keeps for itself (`*.git`) is full of times: cases ask Git.
+const GIT: &str = "-name '*.git' -prune";
+
 /// Runs of one page, in order.
 const PHASES: [&str; 3] = ["plan", "apply", "again"];
 
@@ -155,9 +158,9 @@ impl Page {
                 let directory = self.directory(index);
                 let _ = writeln!(
                     script,
-                    "(d={directory}; cd $d && find . -printf '%p %y %m %u:%g %l\\n' | LC_ALL=C sort\n\
-                     find . -type f -size -4k | LC_ALL=C sort | while read -r f; do echo \"-- $f\"; cat \"$f\"; echo; done | cat -v\n\
-                     find . -type f -size +3k -exec sha256sum {{}} + | LC_ALL=C sort -k2\n{}\n:) 2>&1",
+                    "(d={directory}; cd $d && find . {GIT} -o -printf '%p %y %m %u:%g %l\\n' | LC_ALL=C sort\n\
+                     find . {GIT} -o -type f -size -4k -print | LC_ALL=C sort | while read -r f; do echo \"-- $f\"; cat \"$f\"; echo; done | cat -v\n\
+                     find . {GIT} -o -type f -size +3k -exec sha256sum {{}} + | LC_ALL=C sort -k2\n{}\n:) 2>&1",
                     case.state
                 );
             } else {

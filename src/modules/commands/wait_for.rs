@@ -130,6 +130,10 @@ impl Command for WaitFor {
         }
     }
 
+    fn is_change(_: &Args) -> bool {
+        false
+    }
+
     fn describe(args: &Args) -> String {
         match (&args.path, args.port) {
             (Some(path), _) => format!("wait for {} to be {}", path.display(), args.state.word()),

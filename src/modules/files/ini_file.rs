@@ -214,7 +214,9 @@ impl Resource for IniFile {
     }
 
     fn result(_: &Args, _: &Edited, after: &Edited) -> Map<String, Value> {
-        Map::from_iter([("path".to_owned(), after.shown.as_str().into()), ("msg".to_owned(), "OK".into())])
+        let mut result = if after.file.kind.is_some() { after.file.result() } else { Map::new() };
+        result.extend([("path".to_owned(), after.shown.as_str().into()), ("msg".to_owned(), "OK".into())]);
+        result
     }
 
     fn claims(args: &Args) -> Claims {

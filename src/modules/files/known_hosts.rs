@@ -214,7 +214,6 @@ impl Resource for KnownHosts {
         result.insert("key".into(), json!(args.key));
         result.insert("path".into(), after.file.shown.as_str().into());
         result.insert("hash_host".into(), args.hash_host.into());
-        result.insert("state".into(), args.state.word().into());
         result
     }
 
