@@ -141,7 +141,9 @@ impl Resource for Make {
         };
         if !host.acts() && (host.has_plans() || said.as_ref().is_some_and(|said| said.rc > 1)) {
             let why = said.map(|said| said.error_text().trim().to_owned()).filter(|why| !why.is_empty());
-            return Err(Failure::unknown(why.unwrap_or_else(|| "what there is to make depends on what earlier tasks change".into())));
+            return Err(Failure::unknown(
+                why.unwrap_or_else(|| "what there is to make depends on what earlier tasks change".into()),
+            ));
         }
         let is_needed = said.as_ref().is_none_or(|said| said.rc != 0);
         Ok(State { line, is_needed, said: said.unwrap_or_default() })
