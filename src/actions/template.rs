@@ -1,12 +1,15 @@
 //! `template`: a file of the project, rendered here and written there.
 
+use std::path::Path;
+use std::sync::Arc;
+
 use serde_json::{Map as JsonMap, Value as Json, json};
 use stead_modules::args::{Arg as _, ArgError, Arguments as _};
 use stead_modules::{args, registry};
 
 use super::{ActionContext, ActionError, Done};
-use crate::template::FileOptions;
-use crate::vars::Value;
+use crate::template::{FileOptions, about};
+use crate::vars::{Definition, Layer, Origin, Precedence, Scope, Value, Variable};
 
 args! {
     /// Options of `template` that the controller uses up.
@@ -59,6 +62,16 @@ pub(super) fn check(options: &JsonMap<String, Json>) -> Vec<ArgError> {
     errors
 }
 
+/// What the task sees, and what the template knows about itself.
+fn scope(context: &ActionContext<'_>, src: &str, path: &Path) -> Scope {
+    let variable = |value| Variable { definition: Definition::Data(value), origin: Origin::Builtin };
+    let known = about(src, path, context.text("dest").as_deref());
+    let variables = known.into_iter().map(|(name, value)| (Arc::from(name), variable(value))).collect();
+    let mut scope = context.scope.clone();
+    scope.push(Layer { precedence: Precedence::Magic, variables: Arc::new(variables) });
+    scope
+}
+
 pub(super) async fn run(context: &ActionContext<'_>) -> Result<Done, ActionError> {
     let (own, mut options) = split(&context.json_options()?);
     let args = match <Args as stead_modules::args::Arguments>::parse(&own) {
@@ -92,7 +105,8 @@ pub(super) async fn run(context: &ActionContext<'_>) -> Result<Done, ActionError
             slot.clone_from(text);
         }
     }
-    let rendered = context.renderer.file(context.map, file, context.scope, &file_options);
+    let scope = scope(context, &args.src, &path);
+    let rendered = context.renderer.file(context.map, file, &scope, &file_options);
     let text = match rendered.map_err(|error| ActionError::Template(error, context.action.span))? {
         Value::Unknown(reason) => return Err(ActionError::Unknown(reason)),
         value => String::parse(&value.to_json().map_err(ActionError::Unknown)?).expect("any value can be text"),

@@ -11,6 +11,7 @@
 
 use std::sync::Arc;
 
+mod about;
 mod ast;
 mod compile;
 mod crypt;
@@ -48,6 +49,7 @@ mod version;
 mod wrap;
 mod yaml;
 
+pub use about::about;
 pub use error::{TemplateError, TemplateErrorKind};
 pub use json::json_text;
 pub use lookups::matches_glob;

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::{Lookup, candidates, flattened, lookup, project_file};
 use crate::template::FileOptions;
+use crate::template::about::about;
 use crate::template::error::{Fault, TemplateError, TemplateErrorKind, fail};
 use crate::template::eval::{Home, Interpreter, Surroundings};
 use crate::template::place::Place;
@@ -115,6 +116,9 @@ fn template(it: &Interpreter<'_>, terms: Vec<Val>, args: &mut Args) -> Res<Vec<V
         let interpreter = Interpreter::of_file(runtime, place, home);
         let around = Surroundings { context: it.around.context, ..interpreter.around };
         let interpreter = it.in_other(around);
+        for (key, value) in about(&name, &path, None) {
+            interpreter.around.frame.set(&key.into(), Val::from(value));
+        }
         if let Some(own) = &own {
             for (key, value) in runtime.mapping(own)? {
                 interpreter.around.frame.set(&key.to_string().into(), value);
