@@ -124,6 +124,11 @@ impl<'r> Interpreter<'r> {
         Interpreter { runtime: self.runtime, around, renders_constants: self.renders_constants }
     }
 
+    /// What ends a line of the result.
+    fn newline(&self) -> &str {
+        self.around.home.as_ref().map_or("\n", |home| &home.options.newline_sequence)
+    }
+
     /// The same with a frame of its own inside the present one.
     pub(super) fn nested(&self) -> Interpreter<'r> {
         self.in_other(Surroundings { frame: Frame::inside(&self.around.frame), ..self.around.clone() })
@@ -135,7 +140,7 @@ impl<'r> Interpreter<'r> {
         match self.run_template(template, &mut out).and_then(|()| self.joined(&out)) {
             Err(Fault::Unknown(reason)) => Ok(Val::Unknown(reason)),
             Err(Fault::Undefined(error)) => Ok(Val::Undefined(error)),
-            Ok(Val::Str(result)) => Ok(Val::Str(with_newlines_of(text, result))),
+            Ok(Val::Str(result)) => Ok(Val::Str(with_newlines_of(text, result, self.newline()))),
             other => other,
         }
     }
@@ -536,11 +541,11 @@ impl<'r> Interpreter<'r> {
 }
 
 /// Newlines at the end of a template are also at the end of its text, whatever its statements did.
-fn with_newlines_of(template: &str, text: Arc<str>) -> Arc<str> {
+fn with_newlines_of(template: &str, text: Arc<str>, newline: &str) -> Arc<str> {
     let newlines = |text: &str| text.len() - text.trim_end_matches('\n').len();
     match newlines(template).checked_sub(newlines(&text)) {
         None | Some(0) => text,
-        Some(missing) => format!("{text}{}", "\n".repeat(missing)).into(),
+        Some(missing) => format!("{text}{}", newline.repeat(missing)).into(),
     }
 }
 

@@ -286,6 +286,8 @@ fn files_are_rendered_as_the_template_module_does() {
     let options = FileOptions { lstrip_blocks: true, newline_sequence: "\r\n".into(), ..FileOptions::default() };
     let (_, result) = render_file("  {% if true %}\nx\n  {% endif %}\n", "", &options);
     assert_eq!(result, Ok(Value::from("x\r\n")));
+    let (_, result) = render_file("{% set x = 'a' %}\n{{ x }}\n", "", &options);
+    assert_eq!(result, Ok(Value::from("a\r\n")));
 }
 
 #[test]
