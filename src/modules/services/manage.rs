@@ -116,7 +116,7 @@ pub(super) fn read(wish: &Wish, host: &dyn Inspect) -> Result<State, Failure> {
     let running = matches!(unit.active.as_str(), "active" | "activating" | "reloading" | "refreshing")
         || (wish.state == Some(Activity::Stopped) && unit.active == "deactivating");
     let enabled = match unit.enabled.as_str() {
-        "enabled" | "static" | "alias" | "enabled-runtime" => true,
+        "enabled" | "static" | "alias" => true,
         "generated" => linked_for_boot(plain(&unit.name), host),
         _ => false,
     };
@@ -427,6 +427,14 @@ mod tests {
         assert_eq!(run(wish, &mut host).ending, Ending::Changed);
         let verbs: Vec<&str> = host.ran.iter().map(|line| line.argv[1].as_str()).collect();
         assert_eq!(verbs, ["start", "restart", "restart"]);
+    }
+
+    #[test]
+    fn what_is_enabled_until_the_next_boot_only_is_enabled_for_good() {
+        let mut host = MemoryHost::default();
+        host.add_unit("db@main.service", "active", "enabled-runtime");
+        assert_eq!(run(json!({"name": "db@main", "enabled": true}), &mut host).ending, Ending::Changed);
+        assert_eq!(run(json!({"name": "db@main", "enabled": true}), &mut host).ending, Ending::Ok);
     }
 
     #[test]
