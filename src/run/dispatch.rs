@@ -187,8 +187,10 @@ impl Job {
             _ => {
                 let this = self.task_run(others);
                 let report = this.perform().await;
-                if report.ending == TaskEnding::Unknown {
-                    this.doubt();
+                match report.ending {
+                    TaskEnding::Unknown => this.doubt(),
+                    TaskEnding::Changed => this.note_change(),
+                    _ => {}
                 }
                 self.note_role(&report);
                 let mut finish = finish(&report);

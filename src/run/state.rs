@@ -150,6 +150,8 @@ pub struct HostState {
     pub reached: AtomicBool,
     /// What an earlier task does here is not known.
     pub(super) in_doubt: AtomicBool,
+    /// An earlier task changed something, or (plan) would have.
+    pub(super) changed: AtomicBool,
 }
 
 impl HostState {
@@ -184,6 +186,7 @@ impl HostState {
             locked_by: Mutex::default(),
             reached: AtomicBool::new(false),
             in_doubt: AtomicBool::new(false),
+            changed: AtomicBool::new(false),
         }
     }
 

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use serde_json::{Map as JsonMap, Value as Json};
 use stead_agent::wire;
 use stead_modules::change::{Change, Observed};
-use stead_modules::outcome::{Ending, Outcome};
+use stead_modules::outcome::{Ending, Failure, Outcome};
 
 use super::connection;
 use super::event::{Event, NoteLevel, RunMode, TaskEnding, TaskInfo};
@@ -166,7 +166,19 @@ impl HostAgent<'_> {
             timeout: self.timeout,
             job,
         };
-        session.run(&self.identity, task).await
+        match session.run(&self.identity, task).await {
+            Err(SessionError::Refused { message, .. }) if self.may_come() => {
+                Ok(Outcome::failed(Failure::unknown(format!("{message}; an earlier task of the plan may change that"))))
+            }
+            done => done,
+        }
+    }
+
+    /// Whether this is a plan, and the account that the task is for may be made by an earlier task.
+    fn may_come(&self) -> bool {
+        let has_plans = || self.host.changed.load(Ordering::Relaxed) || self.host.in_doubt.load(Ordering::Relaxed);
+        let is_root = !matches!(&self.identity, Identity::Become(how) if how.user != "root");
+        self.mode == wire::Mode::Plan && !is_root && has_plans()
     }
 
     /// An apply takes the host's lock before its first change.
@@ -279,6 +291,11 @@ impl TaskRun {
     /// After a task of which nobody knows what it does, later ones of its hosts know less.
     pub(super) fn doubt(&self) {
         self.hosts().for_each(|host| host.in_doubt.store(true, Ordering::Relaxed));
+    }
+
+    /// Something was changed there.
+    pub(super) fn note_change(&self) {
+        self.hosts().for_each(|host| host.changed.store(true, Ordering::Relaxed));
     }
 
     /// The hosts for which it runs.

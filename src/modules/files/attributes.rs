@@ -125,16 +125,18 @@ fn find_owner(name: &str, host: &dyn Inspect) -> Result<Account, Failure> {
     if let Ok(id) = name.parse() {
         return owner_of(id, host);
     }
-    let user = host.user(name)?.ok_or_else(|| Failure::new(format!("chown failed: failed to look up user {name}")))?;
-    Ok(Account { id: user.uid, name: Some(user.name) })
+    let id = host.user(name)?.map(|user| user.uid).or_else(|| host.awaited_account(name));
+    let id = id.ok_or_else(|| Failure::new(format!("chown failed: failed to look up user {name}")))?;
+    Ok(Account { id, name: Some(name.to_owned()) })
 }
 
 fn find_group(name: &str, host: &dyn Inspect) -> Result<Account, Failure> {
     if let Ok(id) = name.parse() {
         return group_of(id, host);
     }
-    let group = host.group(name)?.ok_or_else(|| Failure::new(format!("chgrp failed: failed to look up group {name}")))?;
-    Ok(Account { id: group.gid, name: Some(group.name) })
+    let id = host.group(name)?.map(|group| group.gid).or_else(|| host.awaited_account(name));
+    let id = id.ok_or_else(|| Failure::new(format!("chgrp failed: failed to look up group {name}")))?;
+    Ok(Account { id, name: Some(name.to_owned()) })
 }
 
 /// The account of this number.

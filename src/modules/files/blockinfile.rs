@@ -176,7 +176,7 @@ impl Resource for BlockInFile {
             return Err(Failure::new(format!("encoding `{}` is not supported; only utf-8 is", args.encoding)));
         }
         let creates = args.create && args.state == Wanted::Present;
-        edit::read(&args.path, args.wanted_attributes(), if creates { Missing::Create } else { Missing::Leave }, host)
+        edit::read(&args.path, args.wanted_attributes(), if creates { Missing::Create } else { Missing::Expect }, host)
     }
 
     fn want(args: &Args, now: &Edited) -> Result<Edited, Failure> {

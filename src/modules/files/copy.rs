@@ -174,7 +174,10 @@ impl Wish<'_> {
         if file.kind == Some(FileKind::Directory) {
             return Err(Failure::new(format!("`{}` is a directory; a file is wanted there", path.display())));
         }
-        let above: Vec<FileState> = missing_above(&path, host)?.iter().map(|path| FileState::absent(path)).collect();
+        let mut above: Vec<FileState> = missing_above(&path, host)?.iter().map(|path| FileState::absent(path)).collect();
+        if host.awaits_files() && !into {
+            above.clear();
+        }
         if !above.is_empty() && !into {
             let directory = path.parent().unwrap_or(&path).display();
             return Err(Failure::new(format!("Destination directory {directory} does not exist")));

@@ -79,6 +79,8 @@ pub(crate) enum Missing {
     Create,
     /// It stays missing.
     Leave,
+    /// It is an error, but in a plan, where a package may bring it.
+    Expect,
 }
 
 /// Reads the file; links are followed.
@@ -89,6 +91,9 @@ pub(crate) fn read(path: &Path, written: Written<'_>, missing: Missing, host: &d
     if found.as_ref().is_some_and(|stat| stat.kind == FileKind::Directory) {
         return Err(Failure::new(format!("Path {shown} is a directory !")).with("rc", 256));
     }
+    if found.is_none() && missing == Missing::Expect {
+        state::awaited(&path, host)?;
+    }
     let path = if host.stat(&path)?.is_some() { real_path(&path, host)? } else { path };
     let mut file = FileState::observe(&path, Look::Outside, host)?;
     let text = if found.is_some() { host.read(&path, LARGEST)? } else { Vec::new() };
@@ -97,7 +102,7 @@ pub(crate) fn read(path: &Path, written: Written<'_>, missing: Missing, host: &d
     }
     let above = match missing {
         Missing::Create => missing_above(&path, host)?.iter().map(|path| FileState::absent(path)).collect(),
-        Missing::Leave => Vec::new(),
+        Missing::Leave | Missing::Expect => Vec::new(),
     };
     let wanted = written.look_up(host)?;
     Ok(Edited { file, above, wanted, text, shown, message: String::new(), count: 0 })

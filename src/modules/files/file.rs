@@ -238,6 +238,10 @@ impl Resource for File {
         let form = options.form(stat.as_ref().map(|stat| stat.kind));
         let main = FileState::observe(&path, Look::Outside, host)?;
         let wanted = options.wanted_attributes().look_up(host)?;
+        let is_hidden = || Ok::<_, Failure>(!missing_above(&path, host)?.is_empty());
+        if main.kind.is_none() && (form == Form::File || form == Form::Absent && is_hidden()?) {
+            state::awaited(&path, host)?;
+        }
         let above = match form {
             Form::Directory => missing_above(&path, host)?.iter().map(|path| FileState::absent(path)).collect(),
             _ => Vec::new(),
@@ -431,7 +435,13 @@ fn missing_source_of(options: &Options, main: &FileState, host: &dyn Inspect) ->
         Some(FileKind::Directory) => main.path.join(expand(Path::new(source), host)),
         _ => absolute_source(source, &main.path, host),
     };
-    Ok(if stat_followed(&source, host)?.is_none() { Some(source) } else { None })
+    if stat_followed(&source, host)?.is_some() {
+        return Ok(None);
+    }
+    if !options.force {
+        state::awaited(&source, host)?;
+    }
+    Ok(Some(source))
 }
 
 fn is_same_inode(options: &Options, now: Option<&FileStat>, host: &dyn Inspect) -> Result<bool, Failure> {

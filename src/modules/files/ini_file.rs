@@ -193,7 +193,7 @@ impl Resource for IniFile {
 
     fn read(args: &Args, host: &dyn Inspect) -> Result<Edited, Failure> {
         args.check()?;
-        edit::read(&args.path, args.wanted_attributes(), if args.create { Missing::Create } else { Missing::Leave }, host)
+        edit::read(&args.path, args.wanted_attributes(), if args.create { Missing::Create } else { Missing::Expect }, host)
     }
 
     fn want(args: &Args, now: &Edited) -> Result<Edited, Failure> {

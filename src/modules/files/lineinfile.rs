@@ -222,7 +222,7 @@ impl Resource for LineInFile {
         let options = &args.options;
         options.check()?;
         let creates = options.create && options.state == Wanted::Present;
-        edit::read(&options.path, options.wanted_attributes(), if creates { Missing::Create } else { Missing::Leave }, host)
+        edit::read(&options.path, options.wanted_attributes(), if creates { Missing::Create } else { Missing::Expect }, host)
     }
 
     fn want(args: &Once<Options>, now: &Edited) -> Result<Edited, Failure> {

@@ -112,7 +112,7 @@ impl Resource for Replace {
         if !matches!(options.encoding.to_lowercase().as_str(), "utf-8" | "utf8" | "ascii" | "us-ascii") {
             return Err(Failure::new(format!("encoding `{}` is not supported; only utf-8 is", options.encoding)));
         }
-        let edited = edit::read(&options.path, options.wanted_attributes(), Missing::Leave, host)?;
+        let edited = edit::read(&options.path, options.wanted_attributes(), Missing::Expect, host)?;
         if edited.file.kind.is_none() {
             return Err(Failure::new(format!("Path {} does not exist !", edited.shown)).with("rc", 257));
         }

@@ -241,6 +241,16 @@ pub(crate) fn backup_name(path: &Path, host: &dyn Inspect) -> PathBuf {
     PathBuf::from(name)
 }
 
+/// Whether a path that is missing may be brought by a package that a plan installs: then nothing is
+/// known of it.
+pub(crate) fn awaited(path: &Path, host: &dyn Inspect) -> Result<(), Failure> {
+    if !host.awaits_files() {
+        return Ok(());
+    }
+    let path = path.display();
+    Err(Failure::unknown(format!("`{path}` is not there, but a package that would be installed before may bring it")))
+}
+
 /// Makes missing directories, uppermost first.
 pub(crate) fn make_directories(directories: &[FileState], host: &mut dyn Host) -> Result<(), Failure> {
     for directory in directories {
@@ -259,4 +269,43 @@ pub(crate) fn claims(path: &Path, owner: Option<&str>, group: Option<&str>) -> C
         name.filter(|name| !name.is_empty() && name.parse::<u32>().is_err()).map(|name| ResourceId::new(kind, name))
     };
     Claims::provides([resource_id(&path)]).needing(parent.into_iter().chain(named("user", owner)).chain(named("group", group)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::host::memory::MemoryHost;
+    use crate::host::overlay::Overlay;
+    use crate::host::{CommandLine, Effect, Package};
+    use crate::outcome::Ending;
+    use crate::registry::find;
+    use serde_json::json;
+
+    #[test]
+    fn after_a_planned_package_what_is_missing_may_come_with_it() {
+        for (module, options, without, with) in [
+            ("copy", json!({"dest": "/etc/web/web.conf", "content": "x", "owner": "web"}), Ending::Failed, Ending::Changed),
+            ("lineinfile", json!({"path": "/etc/default/web", "line": "x"}), Ending::Failed, Ending::Unknown),
+            ("blockinfile", json!({"path": "/etc/default/web", "block": "x"}), Ending::Failed, Ending::Unknown),
+            ("replace", json!({"path": "/etc/default/web", "regexp": "x"}), Ending::Failed, Ending::Unknown),
+            ("file", json!({"path": "/etc/default/web", "mode": "0600", "state": "file"}), Ending::Failed, Ending::Unknown),
+            ("file", json!({"path": "/etc/web/default", "state": "absent"}), Ending::Ok, Ending::Unknown),
+            ("file", json!({"path": "/etc/default/web", "state": "absent"}), Ending::Ok, Ending::Ok),
+            ("file", json!({"path": "/etc/here", "owner": "nobody-yet", "state": "directory"}), Ending::Failed, Ending::Changed),
+            ("file", json!({"path": "/etc/web/link", "src": "/etc/web/file", "state": "link"}), Ending::Failed, Ending::Unknown),
+        ] {
+            let plan = |planned: bool| {
+                let mut below = MemoryHost::default();
+                below.add_file("/etc/default/other", "");
+                let mut host = Overlay::new(below);
+                if planned {
+                    let web = Package { name: "web".into(), planned: true, ..Package::default() };
+                    host.act(&CommandLine::default(), &[Effect::Package(web)]).unwrap();
+                }
+                (find(module).unwrap().run)(options.as_object().unwrap(), &mut host)
+            };
+            let (alone, after) = (plan(false), plan(true));
+            assert_eq!((alone.ending, after.ending), (without, with), "{module} {options}: {:?}", after.result);
+        }
+    }
 }

@@ -398,6 +398,15 @@ pub trait Inspect {
     fn planned_packages(&self) -> Vec<(String, Option<Package>)> {
         Vec::new()
     }
+    /// Whether packages that an earlier task of a plan would have installed may bring files that are not there.
+    fn awaits_files(&self) -> bool {
+        self.planned_packages().iter().any(|(_, package)| package.as_ref().is_some_and(|package| package.planned))
+    }
+    /// In a plan, the number that stands for an account or a group that such a package may make.
+    fn awaited_account(&self, name: &str) -> Option<u32> {
+        let _ = name;
+        None
+    }
     /// A unit with its state; `Unit::exists` is false where there is none.
     fn unit(&self, name: &str) -> Result<Unit, Failure>;
     /// What earlier tasks of a plan would have made of a thing that only a tool knows; `None` where

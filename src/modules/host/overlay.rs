@@ -2,6 +2,7 @@
 //!
 //! Every write is recorded and every later look sees it; nothing below is ever touched.
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{Cursor, Read};
 use std::path::{Path, PathBuf};
@@ -52,6 +53,8 @@ pub struct Overlay<B: Inspect> {
     packages: BTreeMap<String, Option<Package>>,
     units: BTreeMap<String, Unit>,
     things: BTreeMap<ResourceId, Thing>,
+    /// Accounts that planned packages may make, in the order of the numbers that stand for them.
+    awaited: RefCell<Vec<String>>,
     /// Whether an earlier task would refresh package lists.
     lists_changed: bool,
     /// Whether it is not known what an earlier task does.
@@ -79,6 +82,8 @@ const LIST_SOURCES: [&str; 9] = [
 ];
 /// Inode numbers of recorded files start here, out of the way of real ones.
 const FIRST_INODE: u64 = 1 << 62;
+/// Numbers of accounts that planned packages may make start here.
+const FIRST_AWAITED: u32 = 4_000_000_000;
 
 impl<B: Inspect> Overlay<B> {
     /// An overlay without any record yet.
@@ -91,6 +96,7 @@ impl<B: Inspect> Overlay<B> {
             packages: BTreeMap::new(),
             units: BTreeMap::new(),
             things: BTreeMap::new(),
+            awaited: RefCell::default(),
             lists_changed: false,
             in_doubt: false,
             next_inode: FIRST_INODE,
@@ -203,6 +209,7 @@ impl<B: Inspect> Overlay<B> {
     }
 
     fn put(&mut self, file: &FileWrite<'_>, body: Body, size: u64) -> Result<(), Failure> {
+        self.await_directories(file.path)?;
         let place = self.place("write", file.path)?;
         let old = self.look(&place)?;
         if old.as_ref().is_some_and(|old| old.kind == FileKind::Directory) {
@@ -216,6 +223,29 @@ impl<B: Inspect> Overlay<B> {
         }
         set(&mut stat, &file.attributes);
         self.entries.insert(place, Entry::Here { stat, body, fresh: true, xattrs });
+        Ok(())
+    }
+
+    /// The account that a number stands for.
+    fn awaited_name(&self, id: u32) -> Option<String> {
+        let place = usize::try_from(id.checked_sub(FIRST_AWAITED)?).ok()?;
+        self.awaited.borrow().get(place).cloned()
+    }
+
+    /// Records the directories above a path that only a planned package can bring.
+    fn await_directories(&mut self, path: &Path) -> Result<(), Failure> {
+        if !self.awaits_files() {
+            return Ok(());
+        }
+        let place = self.find(path, Last::Keep)?;
+        for above in place.ancestors().skip(1) {
+            if self.look(above)?.is_some() {
+                break;
+            }
+            let stat = self.new_stat(FileKind::Directory, 0o755);
+            let entry = Entry::Here { stat, body: Body::None, fresh: true, xattrs: BTreeMap::new() };
+            self.entries.insert(above.to_owned(), entry);
+        }
         Ok(())
     }
 
@@ -435,7 +465,10 @@ impl<B: Inspect> Inspect for Overlay<B> {
         let recorded = self.users.values().flatten().find(|user| user.uid == uid).cloned();
         let user = match recorded {
             Some(user) => Some(user),
-            None => self.below.user_by_id(uid)?.filter(|user| !self.users.contains_key(&user.name)),
+            None => match self.awaited_name(uid) {
+                Some(name) => Some(User { name, uid, ..User::default() }),
+                None => self.below.user_by_id(uid)?.filter(|user| !self.users.contains_key(&user.name)),
+            },
         };
         Ok(user.map(|user| self.complete(user)))
     }
@@ -448,6 +481,9 @@ impl<B: Inspect> Inspect for Overlay<B> {
         let recorded = self.groups.values().flatten().find(|group| group.gid == gid).cloned();
         match recorded {
             Some(group) => Ok(Some(group)),
+            None if self.awaited_name(gid).is_some() => {
+                Ok(self.awaited_name(gid).map(|name| Group { name, gid, ..Group::default() }))
+            }
             None => Ok(self.below.group_by_id(gid)?.filter(|group| !self.groups.contains_key(&group.name))),
         }
     }
@@ -459,6 +495,18 @@ impl<B: Inspect> Inspect for Overlay<B> {
 
     fn planned_packages(&self) -> Vec<(String, Option<Package>)> {
         self.packages.iter().map(|(name, package)| (name.clone(), package.clone())).collect()
+    }
+
+    fn awaited_account(&self, name: &str) -> Option<u32> {
+        if !self.awaits_files() {
+            return None;
+        }
+        let mut awaited = self.awaited.borrow_mut();
+        let place = awaited.iter().position(|known| known == name).unwrap_or_else(|| {
+            awaited.push(name.to_owned());
+            awaited.len() - 1
+        });
+        u32::try_from(place).ok().map(|place| FIRST_AWAITED + place)
     }
 
     /// A unit; after a package was planned, a unit that is not there yet counts as one that the
@@ -570,6 +618,7 @@ impl<B: Inspect> Host for Overlay<B> {
     }
 
     fn symlink(&mut self, target: &Path, path: &Path) -> Result<(), Failure> {
+        self.await_directories(path)?;
         let place = self.place("link", path)?;
         if self.look(&place)?.is_some_and(|stat| stat.kind == FileKind::Directory) {
             return Err(Failure::at("link", path, "Is a directory"));
@@ -731,6 +780,23 @@ mod tests {
         host.act(&none, &[Effect::NoUser("alice".into())]).unwrap();
         assert_eq!(host.user_by_id(1000).unwrap(), None);
         assert_eq!(host.group("wheel").unwrap().unwrap().members, Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_planned_package_may_bring_directories_and_accounts() {
+        let mut host = overlay();
+        assert!(write(&mut host, "/opt/web/conf/file", "x").is_err());
+        assert_eq!(host.awaited_account("web"), None);
+        let web = Package { name: "web".into(), planned: true, ..Package::default() };
+        host.act(&CommandLine::default(), &[Effect::Package(web)]).unwrap();
+        write(&mut host, "/opt/web/conf/file", "x").unwrap();
+        assert_eq!(host.list(Path::new("/opt/web/conf")).unwrap(), ["file"]);
+        let (web, www) = (host.awaited_account("web").unwrap(), host.awaited_account("www").unwrap());
+        assert_ne!(web, www);
+        assert_eq!(host.awaited_account("web"), Some(web));
+        assert_eq!(host.user_by_id(web).unwrap().unwrap().name, "web");
+        assert_eq!(host.group_by_id(www).unwrap().unwrap().name, "www");
+        assert_eq!(host.user("web").unwrap(), None);
     }
 
     #[test]
