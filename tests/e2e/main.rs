@@ -16,6 +16,7 @@ mod modules;
 mod pages;
 mod plan;
 mod project;
+mod roles;
 mod support;
 mod vault;
 mod workloads;

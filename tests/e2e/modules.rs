@@ -32,8 +32,8 @@ use crate::project::{Project, Report, ansible_playbook};
 use crate::support::{skip, text};
 
 /// Hosts of the two programs.
-const OURS: usize = 1;
-const THEIRS: usize = 2;
+pub(crate) const OURS: usize = 1;
+pub(crate) const THEIRS: usize = 2;
 
 /// Fields that are about the run or worded for people.
 const NOT_COMPARED: [&str; 14] = [
@@ -172,24 +172,28 @@ impl Page {
 }
 
 /// What happened, by case: lines.
-type Lines = BTreeMap<String, Vec<String>>;
+pub(crate) type Lines = BTreeMap<String, Vec<String>>;
 
 /// How a task (or an item of its loop) ended.
 #[derive(serde::Serialize, serde::Deserialize)]
 pub(crate) struct Ended {
-    /// `case #number`, and the item.
+    /// `case #number` or `role : name`, and the item.
     pub(crate) task: String,
     #[serde(skip_serializing_if = "Option::is_none")]
-    item: Option<String>,
-    ending: String,
+    pub(crate) item: Option<String>,
+    pub(crate) ending: String,
+    #[serde(default, skip_serializing_if = "Value::is_null")]
     pub(crate) result: Value,
+    /// Plain name of the module.
+    #[serde(skip)]
+    pub(crate) module: String,
 }
 
 /// What a program did in one run, and what its host was like afterwards.
 #[derive(serde::Serialize, serde::Deserialize)]
-struct Ran {
-    ended: Vec<Ended>,
-    state: Lines,
+pub(crate) struct Ran {
+    pub(crate) ended: Vec<Ended>,
+    pub(crate) state: Lines,
 }
 
 /// What ansible-core did with a page.
@@ -253,7 +257,8 @@ fn theirs(events: &Path) -> Vec<Ended> {
             "unreachable" => "unreachable",
             _ => continue,
         };
-        all.push(Ended { task: text("task"), item, ending: ending.to_owned(), result: event["result"].clone() });
+        let (task, module, ending) = (text("task"), text("module"), ending.to_owned());
+        all.push(Ended { task, item, ending, result: event["result"].clone(), module });
     }
     all
 }
@@ -267,17 +272,15 @@ fn ours(report: &Report) -> Vec<Ended> {
         TaskEnding::Unreachable => "unreachable",
         TaskEnding::Unknown => "unknown",
     };
-    let ended = |event: &Event| match event {
-        Event::TaskEnded { task, ending, result, .. } => {
-            Some(Ended { task: task.name.clone(), item: None, ending: word(*ending).to_owned(), result: result.clone() })
-        }
-        Event::ItemEnded { task, ending, result, item, .. } => Some(Ended {
-            task: task.name.clone(),
-            item: Some(item.clone()),
-            ending: word(*ending).to_owned(),
-            result: result.clone(),
-        }),
-        _ => None,
+    let ended = |event: &Event| {
+        let (task, ending, result, item) = match event {
+            Event::TaskEnded { task, ending, result, .. } => (task, ending, result, None),
+            Event::ItemEnded { task, ending, result, item, .. } => (task, ending, result, Some(item.clone())),
+            _ => return None,
+        };
+        let name = task.role.as_ref().map_or_else(|| task.name.clone(), |role| format!("{role} : {}", task.name));
+        let (ending, module) = (word(*ending).to_owned(), task.module.clone());
+        Some(Ended { task: name, item, ending, result: result.clone(), module })
     };
     report.events.iter().filter_map(ended).collect()
 }
@@ -309,14 +312,28 @@ fn canonical(value: &Value) -> String {
     }
 }
 
-/// One page on the two hosts.
+/// The two hosts, each with a project that knows no other.
 pub(crate) struct Work<'a> {
     pub(crate) fleet: &'a Fleet,
+    /// Of ansible-core and of stead.
     pub(crate) projects: [Project; 2],
     pub(crate) collections: Option<PathBuf>,
 }
 
-impl Work<'_> {
+impl<'a> Work<'a> {
+    pub(crate) fn new(fleet: &'a Fleet) -> Self {
+        let collections = std::env::var_os("STEAD_TEST_COLLECTIONS")
+            .and_then(|path| Path::new(&path).parent().map(Path::to_owned))
+            .or_else(|| Some(Path::new(env!("CARGO_MANIFEST_DIR")).join("bench/.collections")))
+            .filter(|path| path.join("ansible_collections").exists());
+        let inventory = |number: usize| -> String {
+            let name = format!("h{number} ");
+            let wanted = fleet.inventory().lines().filter(|line| !line.starts_with('h') || line.starts_with(&name));
+            wanted.map(|line| format!("{line}\n")).collect()
+        };
+        Self { fleet, projects: [THEIRS, OURS].map(|number| Project::new(&inventory(number))), collections }
+    }
+
     pub(crate) fn ansible(&self, phase: &str) -> Vec<Ended> {
         let project = &self.projects[0];
         let events = project.path("events");
@@ -360,9 +377,10 @@ impl Work<'_> {
         ended
     }
 
-    fn state(&self, page: &Page, host: usize) -> Lines {
+    /// What a script says of a host: lines, below the names that it marks.
+    pub(crate) fn state(&self, script: &str, host: usize) -> Lines {
         let mut lines = Lines::new();
-        let said = self.fleet.on(host, &page.state());
+        let said = self.fleet.on(host, script);
         for part in said.split('\u{1}').skip(1) {
             let (name, rest) = part.split_once('\n').unwrap_or((part, ""));
             lines.insert(name.to_owned(), rest.lines().map(str::to_owned).collect());
@@ -378,13 +396,13 @@ impl Work<'_> {
                 self.fleet.on(host, &page.prepare());
             }
             if *phase == "plan" {
-                before = self.state(page, host);
+                before = self.state(&page.state(), host);
             }
             let mut ended = run(phase);
             for one in &mut ended {
                 one.result = compared(std::mem::take(&mut one.result), &page.ignored(&one.task));
             }
-            Ran { ended, state: self.state(page, host) }
+            Ran { ended, state: self.state(&page.state(), host) }
         };
         let runs = PHASES.iter().map(one).collect();
         (before, runs)
@@ -462,7 +480,7 @@ fn compare_endings(page: &Page, theirs: &[Ran], ours: &[Ran], different: &mut BT
 }
 
 /// Lines of one side only.
-fn difference(theirs: &[String], ours: &[String], names: [&str; 2]) -> String {
+pub(crate) fn difference(theirs: &[String], ours: &[String], names: [&str; 2]) -> String {
     let (theirs, ours) = (theirs.join("\n"), ours.join("\n"));
     let diff = similar::TextDiff::from_lines(&theirs, &ours);
     let mut said = String::new();
@@ -489,18 +507,9 @@ fn modules_do_what_they_do_under_ansible() {
             skip(test, "pages that need ansible-core: set STEAD_TEST_ANSIBLE, or run tests/run.sh, which installs it");
         }
     }
-    let collections = std::env::var_os("STEAD_TEST_COLLECTIONS")
-        .and_then(|path| Path::new(&path).parent().map(Path::to_owned))
-        .or_else(|| Some(Path::new(env!("CARGO_MANIFEST_DIR")).join("bench/.collections")))
-        .filter(|path| path.join("ansible_collections").exists());
     let hosts = if pages.iter().all(|page| page.recorded().is_some()) { OURS } else { THEIRS };
     let Some(fleet) = Fleet::boot_with_packages(test, hosts) else { return };
-    let inventory = |number: usize| -> String {
-        let name = format!("h{number} ");
-        let wanted = fleet.inventory().lines().filter(|line| !line.starts_with('h') || line.starts_with(&name));
-        wanted.map(|line| format!("{line}\n")).collect()
-    };
-    let work = Work { fleet: &fleet, projects: [THEIRS, OURS].map(|number| Project::new(&inventory(number))), collections };
+    let work = Work::new(&fleet);
     let (mut report, mut cases, mut wrong, mut kept, mut guesses) = (String::new(), 0, 0, 0, 0);
     for page in &pages {
         let (different, guessed) = work.compare(page);

@@ -75,9 +75,9 @@ build() {
 
 # What services under test need, with all that it depends on.
 offered=(
-  acl apache2 at bzip2 chrony fail2ban firewalld git gnupg haproxy jq libapache2-mod-wsgi-py3 lvm2 make
+  acl apache2 at bzip2 chrony fail2ban firewalld dnsmasq git gnupg haproxy jq libapache2-mod-wsgi-py3 logrotate lvm2 make
   mariadb-server memcached monit nftables iptables nginx-light openssl parted patch pipx postgresql
-  prometheus-node-exporter python3-apt python3-cryptography python3-firewall python3-lxml python3-passlib
+  prometheus-node-exporter php-fpm postfix python3-apt python3-cryptography python3-firewall python3-lxml python3-passlib
   python3-pexpect python3-pip python3-psycopg2 python3-pymysql python3-redis python3-venv rabbitmq-server
   redis-server rsync rsyslog supervisor tree ufw unattended-upgrades unzip xfsprogs xz-utils zip zstd
 )
