@@ -107,7 +107,9 @@ pub(super) fn read(wish: &Wish, host: &dyn Inspect) -> Result<State, Failure> {
         }
         _ => host.unit(name)?,
     };
-    if !unit.exists && wish.scope == Scope::System {
+    // A file that a plan has written says more than the guess that a planned package brings a unit.
+    let is_guessed = unit.properties.get("Planned").is_some_and(|planned| planned == "yes");
+    if (!unit.exists || is_guessed) && wish.scope == Scope::System {
         unit = from_file(unit, host);
     }
     if !unit.exists {
@@ -454,6 +456,11 @@ mod tests {
         let package = Package { name: "other".into(), planned: true, ..Package::default() };
         plan.act(&CommandLine::default(), &[Effect::Package(package)]).unwrap();
         assert_eq!(run(json!({"name": "other", "state": "restarted"}), &mut plan).ending, Ending::Changed);
+        let path = Path::new("/etc/systemd/system/third.service");
+        plan.write(&FileWrite { path, content, attributes: Attributes::default(), validate: None }).unwrap();
+        let wish = json!({"name": "third", "state": "started", "enabled": true});
+        assert_eq!(run(wish.clone(), &mut plan).ending, Ending::Changed);
+        assert_eq!(run(wish, &mut plan).ending, Ending::Ok);
     }
 
     #[test]
