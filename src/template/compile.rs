@@ -2,7 +2,7 @@
 //!
 //! The parser sees a copy in which backslash pairs are blanked out: what `\n` means depends on
 //! where the text stands (in a template file it is a newline; in a playbook's value it is a
-//! backslash and an `n`, as Ansible has it), so literals are read from the original by their place.
+//! backslash and an `n`, but not in a condition, as Ansible has it), so literals are read from the original by their place.
 
 use std::collections::HashMap;
 use std::ops::Range as Bytes;
@@ -24,9 +24,9 @@ pub(super) type CompileError = (TemplateError, Range);
 /// What a backslash in a string literal means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Backslash {
-    /// Itself: text in playbooks and inventories.
+    /// Itself: templates in the text of playbooks and inventories.
     Literal,
-    /// The start of an escape, as in Python: template files.
+    /// The start of an escape, as in Python: template files, and expressions without braces.
     Escape,
 }
 
@@ -80,7 +80,7 @@ pub(super) fn expression(text: &str, known: Known<'_>) -> Result<Expr, CompileEr
             minijinja::machinery::parse_expr(&unsigned).map_err(|error| syntax_error(&error, &unsigned))?
         }
     };
-    Lowering { text, backslash: Backslash::Literal, newline: "\n", block_end: "%}", known, blocks: HashMap::new() }.expr(&tree)
+    Lowering { text, backslash: Backslash::Escape, newline: "\n", block_end: "%}", known, blocks: HashMap::new() }.expr(&tree)
 }
 
 /// The parser knows no `+` in front of a number, which changes nothing: each that it stumbles over

@@ -65,6 +65,9 @@ fn conditions_are_boolean_or_an_error() {
         ("\"{{ n }}\" == 5", Truth::Yes),
         ("\"{{ n }}\" == '5'", Truth::No),
         ("'a' in text", Truth::Yes),
+        ("'x\\ny' | length == 3", Truth::Yes),
+        ("text is search('\\\\babc')", Truth::Yes),
+        ("text is search('^\\w+$')", Truth::Yes),
     ] {
         assert_eq!(bench.truth(condition), Ok(truth), "{condition}");
     }
