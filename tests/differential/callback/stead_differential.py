@@ -16,6 +16,15 @@ import os
 from ansible.plugins.callback import CallbackBase
 
 
+def readable(value):
+    """Numbers that have no place in 64 bits (those of RSA keys) as text."""
+    if isinstance(value, dict):
+        return {key: readable(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [readable(item) for item in value]
+    return str(value) if type(value) is int and abs(value) >= 2**63 else value
+
+
 class CallbackModule(CallbackBase):
     CALLBACK_VERSION = 2.0
     CALLBACK_TYPE = "stdout"
@@ -27,7 +36,7 @@ class CallbackModule(CallbackBase):
         self._file = open(os.environ["STEAD_DIFFERENTIAL_EVENTS"], "a")
 
     def _write(self, **fields):
-        self._file.write(json.dumps(fields, default=str) + "\n")
+        self._file.write(json.dumps(readable(fields), default=str) + "\n")
         self._file.flush()
 
     def _ended(self, event, result, **more):
