@@ -1,0 +1,1 @@
+cat /etc/sudoers; for file in /etc/sudoers.d/*; do echo "-- $file"; cat $file; done; stat -c '%n %a %U:%G' /etc/sudoers /etc/sudoers.d/*; getent group operators backup-people; cat /etc/logrotate.d/sudo; visudo -c
